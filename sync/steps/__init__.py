@@ -1,0 +1,1 @@
+"""The steps of a cycle; `sync.pipeline` reads them top to bottom."""
