@@ -74,7 +74,7 @@ def poll(scale: Scale) -> Group:
             _settle(repeat, found, again, ours, n, url)
             counters = found.counters(again)
             written = counters["rows_written"] + counters["audit_rows"]
-            repeat.note = f"{written} rows written"
+            repeat.note = f"{found.cost(again):.1f} of {found.cost(ours):.1f} µs a record, {written} rows written"
             if written:
                 repeat.why = f"{written} rows written, must be 0"
             goals += [peer_goal, share, repeat]

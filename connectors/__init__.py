@@ -1,0 +1,1 @@
+"""The world outside: each vendor behind one protocol."""

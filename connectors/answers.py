@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from mapping.text import Message
 
+_MAIL = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+_LONGEST_QUOTE = 500
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
@@ -143,9 +145,24 @@ def by_status(answer: Answer) -> Verdict:
     return OK if answer.is_ok else REJECTED
 
 
+def of_login(answer: Answer) -> Verdict:
+    """Judge an answer of a token endpoint, where there are no credentials to replace.
+
+    400, 401 and 403 refuse the login, but only in JSON: HTML is a proxy's, and no reason never to log in again.
+    """
+    if answer.status in {400, 401, 403}:
+        return REJECTED if answer.is_json else retry()
+    return by_status(answer)
+
+
 def code_of(text: object) -> str:
     """A vendor's error code fit to be shown and logged: one word; anything else (a sentence, a name) is left out."""
     return text if isinstance(text, str) and _CODE.fullmatch(text) else ""
+
+
+def quotable(words: str) -> str:
+    """A vendor's own words fit for the journal: on one line, shortened, with mail addresses left out."""
+    return _MAIL.sub("…", " ".join(words.split()))[:_LONGEST_QUOTE]
 
 
 def _http_date(text: str) -> datetime | None:

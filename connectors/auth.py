@@ -68,27 +68,28 @@ class Anonymous:
 
 
 class Fixed:
-    """Credentials that do not change while the process runs: a service key, a private app's token, a name and password.
+    """Credentials that nobody fetches: a service key, a private app's token, a name and password.
 
-    `headers` is called for every request. A rejection is final until the configuration is read again: asking again with
-    the same key only brings the vendor to lock it.
+    `headers` is called for every request. What was rejected is not offered again: that only brings the vendor to lock
+    it. A key that was put in its place since is.
     """
 
     def __init__(self, system: str, headers: Callable[[], Mapping[str, str]]) -> None:
         self._system = system
         self._headers = headers
-        self._is_refused = False
+        self._rejected: Secret | None = None
 
     def headers(self) -> Mapping[str, str]:
-        """The headers; raises `Refused` once they were rejected."""
-        if self._is_refused:
+        """The headers; raises `Refused` where these were rejected."""
+        headers = self._headers()
+        if self._rejected is not None and "\n".join(headers.values()) == self._rejected.reveal():
             raise refused(self._system)
-        return self._headers()
+        return headers
 
-    def refresh(self, rejected: str) -> None:  # noqa: ARG002  # the protocol's
-        """Latch the refusal."""
-        self._is_refused = True
-        raise refused(self._system)
+    def refresh(self, rejected: str) -> None:
+        """Remember the rejection; raises `Refused` unless there are other credentials by now."""
+        self._rejected = Secret(rejected)
+        self.headers()
 
     def accepted(self) -> None:
         """Nothing to note: one refusal is enough, whatever came before."""
@@ -113,7 +114,8 @@ class TokenAuth:
     """A bearer token fetched by `login`, once for all threads, and again when the vendor rejects it.
 
     After `most_logins` logins without one accepted request in between it gives up for the life of this object: a
-    vendor that rejects fresh tokens would lock the account. A `Refused` from `login` is final at once; another
+    vendor that rejects fresh tokens would lock the account. Renewals of tokens that nobody rejected do not count: an
+    outage may last for many of them. A `Refused` from `login` is final at once; another
     `SystemDown` (the login address is out of reach) is not, and does not count.
     """
 
@@ -127,7 +129,9 @@ class TokenAuth:
         self._refusal: Refused | None = None
 
     def headers(self) -> Mapping[str, str]:
-        """The header with the token, fetched if there is none yet."""
+        """The header with the token, fetched if there is none yet; raises `Refused` once logins were given up."""
+        if self._refusal is not None:
+            raise self._refusal.with_traceback(None)
         token = self._token
         if not token:
             self._replace("")
@@ -138,24 +142,28 @@ class TokenAuth:
         """Fetch another token, unless another thread did since the rejected one was sent."""
         self._replace(rejected.removeprefix("Bearer "))
 
+    def renew(self, ending: str) -> None:
+        """Fetch another token in place of one that is about to end, unless another thread did."""
+        self._replace(ending.removeprefix("Bearer "), is_rejected=False)
+
     def accepted(self) -> None:
         """Forget earlier failures."""
         self._logins_in_vain = 0
 
-    def _replace(self, rejected: str) -> None:
+    def _replace(self, held: str, *, is_rejected: bool = True) -> None:
         with self._lock:
-            if self._token != rejected:
+            if self._token != held:
                 return
             if self._refusal is None and self._logins_in_vain >= self._most_logins:
                 self._refusal = refused(self._system)
             if self._refusal is not None:
-                raise self._refusal
+                raise self._refusal.with_traceback(None)  # or it would grow with every raise
             try:
                 self._token = self._login()
             except Refused as refusal:
                 self._refusal = refusal
                 raise
-            self._logins_in_vain += 1
+            self._logins_in_vain += is_rejected
 
 
 def refused(system: str) -> Refused:
@@ -163,5 +171,9 @@ def refused(system: str) -> Refused:
     return Refused(
         system,
         say("{system} refused the credentials.", system=system),
-        hint=say("Check the auth entry of systems.{system}; `headrace doctor` tries it.", system=system),
+        hint=say(
+            "Mend the auth entry of systems.{system} (`headrace doctor` tries it), then reload the daemon: it does not "
+            "offer refused credentials again.",
+            system=system,
+        ),
     )

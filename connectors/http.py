@@ -31,7 +31,7 @@ from mapping.errors import SystemDown
 from mapping.text import Message, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from connectors.auth import Auth
     from connectors.budget import Budget
@@ -67,6 +67,11 @@ class Patience:
     tries: int = 5
     throttled_tries: int = 10
     longest_wait_s: float = 120.0
+
+
+LOGIN_DEADLINES = Deadlines(connect_s=10, read_s=30, total_s=60)
+LOGIN_PATIENCE = Patience(tries=3, throttled_tries=3)
+"""For addresses that give tokens: a stalled login holds up every thread that waits for its token."""
 
 
 class LostAnswer(SystemDown):
@@ -124,14 +129,16 @@ class Transport:
         self._sleep = sleep
         self._clock = clock
         self._closed = Event()
-        self._count_lock = Lock()
+        self._lock = Lock()  # of the counts and the sockets
         self._calls: Counter[str] = Counter()
         self._sockets: WeakSet[socket] = WeakSet()
         try:
             self.origin = Origin(origin)
         except OriginRefused as error:
             raise SystemDown(
-                system, say("The address of {system} is refused: {why}.", system=system, why=str(error))
+                system,
+                say("The address of {system} is refused: {why}.", system=system, why=error.why),
+                hint=say("Check the address of systems.{system}.", system=system),
             ) from None
         # Without a client around it: we want none of its redirects, cookies and credentials, and pay a third less.
         self._wire = wire or httpx.HTTPTransport(
@@ -183,7 +190,7 @@ class Transport:
         except OriginRefused as error:
             raise SystemDown(
                 self._system,
-                say("{system}: {label} is not called: {why}.", system=self._system, label=label, why=str(error)),
+                say("{system}: {label} is not called: {why}.", system=self._system, label=label, why=error.why),
             ) from None
         if params:
             url = url.copy_merge_params(params)
@@ -209,13 +216,25 @@ class Transport:
         """Give up connections; whoever waits gets `SystemDown`."""
         self._closed.set()
         # Closing a socket does not wake the thread that waits for it; shutting it down does, under TLS as well.
-        for each in list(self._sockets):
+        with self._lock:
+            opened = list(self._sockets)
+        for each in opened:
             with suppress(OSError):
                 socket.shutdown(each, SHUT_RDWR)
         self._wire.close()
 
     def _insist(self, ask: _Ask) -> Answer:
         """Try until there is an answer or patience ends."""
+        try:
+            return self._attempt(ask)  # mostly that is all, and making ready to try again costs as much
+        except _Again as again:
+            failed = [again]
+
+        def attempt() -> Answer:
+            if failed:
+                raise failed.pop()
+            return self._attempt(ask)
+
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Again),
             stop=self._is_over,
@@ -224,18 +243,26 @@ class Transport:
             reraise=True,
         )
         try:
-            return retrying(self._attempt, ask)
+            return retrying(attempt)
         except _Again as again:
             tries = retrying.statistics.get("attempt_number", 1)
+            cause = again.cause
+            if (again.wait_s or 0.0) > self._patience.longest_wait_s:
+                cause = say("{cause}, and asks to wait {wait_s:.0f} s", cause=cause, wait_s=again.wait_s)
             raise SystemDown(
                 self._system,
                 say(
-                    "{system}: no usable answer to {method} {label} after {tries} tries: {cause}.",
+                    "{system}: no usable answer to {method} {label} (tries: {tries}): {cause}.",
                     system=self._system,
                     method=ask.method,
                     label=ask.label,
                     tries=tries,
-                    cause=again.cause,
+                    cause=cause,
+                ),
+                hint=say(
+                    "The next poll tries again. If it lasts, look at the vendor's status page, the network, and the "
+                    "address of systems.{system}.",
+                    system=self._system,
                 ),
             ) from again.__cause__
 
@@ -302,7 +329,9 @@ class Transport:
         try:
             value = ask.decode(answer.content)
         except ValueError:
-            self._give_up(ask, say("HTTP {status} with a body that is truncated or no JSON", status=answer.status))
+            self._give_up(
+                ask, say("HTTP {status} with a body that is truncated or of another shape", status=answer.status)
+            )
         return replace(answer, value=value)
 
     def _exchange(self, ask: _Ask, credentials: Mapping[str, str]) -> Answer:
@@ -320,7 +349,7 @@ class Transport:
         )
         with self._budget.in_flight:
             self._check_open()
-            with self._count_lock:
+            with self._lock:
                 self._calls[f"{ask.method} {ask.label}"] += 1
             try:
                 return self._receive(request)
@@ -339,7 +368,8 @@ class Transport:
         """Keep hold of new connections' sockets, so that `close` reaches them."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             opened = info["return_value"].get_extra_info("socket")
-            self._sockets.add(opened)
+            with self._lock:
+                self._sockets.add(opened)
             if self._closed.is_set():
                 with suppress(OSError):
                     socket.shutdown(opened, SHUT_RDWR)
@@ -350,7 +380,7 @@ class Transport:
         try:
             chunks = []
             size = 0
-            for chunk in response.iter_bytes():
+            for chunk in _body(response):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > _LARGEST_BODY or self._clock() > due:
@@ -393,6 +423,13 @@ class _Overdue(Exception):  # noqa: N818  # carries no message; see its one hand
     pass
 
 
+def _body(response: httpx.Response) -> Iterable[bytes]:
+    """The parts of the body, decompressed; what is not compressed takes the shorter way."""
+    if "content-encoding" in response.headers or not isinstance(response.stream, httpx.SyncByteStream):
+        return response.iter_bytes()
+    return response.stream
+
+
 def _proxy_to(origin: Origin) -> str | None:
     """The proxy that the environment names for an origin; this machine is always reached directly."""
     if origin.is_loopback or proxy_bypass(origin.host):
@@ -416,4 +453,15 @@ def _again_of(state: tenacity.RetryCallState) -> _Again:
     return error
 
 
-__all__ = ["Answer", "Course", "Deadlines", "LostAnswer", "Patience", "Refused", "Transport", "Verdict"]
+__all__ = [
+    "LOGIN_DEADLINES",
+    "LOGIN_PATIENCE",
+    "Answer",
+    "Course",
+    "Deadlines",
+    "LostAnswer",
+    "Patience",
+    "Refused",
+    "Transport",
+    "Verdict",
+]

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
 
 import httpx
+
+from mapping.text import say
+
+if TYPE_CHECKING:
+    from mapping.text import Message
 
 _PORTS = {"http": 80, "https": 443}
 
 
 class OriginRefused(ValueError):  # noqa: N818  # it says what happened, as the errors of mapping do
-    """An address that must not be called; says why, without the address (it may carry a secret)."""
+    """An address that must not be called; `why` says so without the address, which may carry a secret."""
+
+    def __init__(self, why: Message) -> None:
+        self.why = why
+        super().__init__(str(why))
 
 
 class Origin:
@@ -25,7 +35,7 @@ class Origin:
     def __init__(self, address: str) -> None:
         url = _parse(address)
         if url.query or url.fragment:
-            raise OriginRefused("an address of a system has no query")
+            raise OriginRefused(say("an address of a system has no query"))
         self._pinned = _key(url)
         self._base = str(url.copy_with(query=None, fragment=None)).rstrip("/")
 
@@ -57,7 +67,7 @@ class Origin:
             path_or_url = self._base + path_or_url
         url = _parse(path_or_url)
         if _key(url) != self._pinned:
-            raise OriginRefused("the address is at another host than the one that was configured")
+            raise OriginRefused(say("the address is at another host than the one that was configured"))
         return url
 
 
@@ -75,13 +85,13 @@ def _parse(address: str) -> httpx.URL:
     try:
         url = httpx.URL(address)
     except httpx.InvalidURL:
-        raise OriginRefused("the address cannot be read") from None
+        raise OriginRefused(say("the address is unreadable")) from None
     if url.scheme not in _PORTS or not url.host:
-        raise OriginRefused("the address is no http or https address")
+        raise OriginRefused(say("the address is no http or https address"))
     if url.userinfo:
-        raise OriginRefused("the address carries a user name or password")
+        raise OriginRefused(say("the address carries a user name or password"))
     if url.scheme == "http" and not is_loopback(url.host):
-        raise OriginRefused("plain http is accepted for this machine only; use https")
+        raise OriginRefused(say("plain http is accepted for this machine only; use https"))
     return url
 
 

@@ -313,12 +313,14 @@ class ConnectorContract:
             assert settled == dict(zip(ids, [Outcome.VERIFIED, Outcome.VERIFIED, Outcome.SKIPPED], strict=False))
 
     def test_diagnosis_finds_a_sound_account_sound(self) -> None:
-        """Credentials, identity and the written field are well."""
+        """Credentials, identity and the written field are well; what is well of an object is told in one line."""
         with self.opened() as (vendor, connector):
             findings = list(connector.diagnose([vendor.written]))
 
-            assert findings
             assert [finding for finding in findings if finding.severity is Severity.ERROR] == []
+            (ours,) = [finding for finding in findings if finding.check == f"write {vendor.object}"]
+            assert vendor.written.field in str(ours.message)
+            assert len({finding.check for finding in findings}) == len(findings)
 
     def test_diagnosis_names_wrong_credentials(self) -> None:
         """It is a finding with a hint, not an exception."""
@@ -386,10 +388,11 @@ def _outcomes(settlements: list[Settlement]) -> list[Outcome]:
     return [each.outcome for each in settlements]
 
 
-def _change(vendor: Vendor, id_: str, before: Value, after: Value) -> Change:
+def planned(object_: str, id_: str, field: str, before: Value, after: Value, *, system: str = "vendor") -> Change:
+    """A change as a plan would have it."""
     return Change(
-        ref=Ref("vendor", vendor.object, id_),
-        field=vendor.written.field,
+        ref=Ref(system, object_, id_),
+        field=field,
         before=before,
         after=after,
         reason="contract",
@@ -397,6 +400,10 @@ def _change(vendor: Vendor, id_: str, before: Value, after: Value) -> Change:
         kind=Kind.CORRECT,
         entity="contract",
     )
+
+
+def _change(vendor: Vendor, id_: str, before: Value, after: Value) -> Change:
+    return planned(vendor.object, id_, vendor.written.field, before, after)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Vocabulary, definitions, scores and stages: pure, no input or output, no clock."""

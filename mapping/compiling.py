@@ -9,6 +9,7 @@ is. `bench/` measures why a function and not a tree of closures (nine times slow
 from __future__ import annotations
 
 from bisect import bisect_left
+from math import floor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mapping.events import EventKind
@@ -17,9 +18,6 @@ from mapping.facts import CHANGING, FACT_NAMES, Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-Test = "Callable[[Sequence[Any], Sequence[list[int]], Any], bool]"
-"""A compiled rule: (facts, instants of the events of the cycle by slot, state of the fold) -> it is true."""
 
 OPPORTUNITY_KINDS = frozenset(
     {EventKind.OPPORTUNITY_CREATED.value, EventKind.OPPORTUNITY_WON.value, EventKind.OPPORTUNITY_LOST.value}
@@ -70,7 +68,10 @@ class Sources:
         self._score = "S.score()"
 
     def rule(self, node: Node) -> int:
-        """The number under which `compile` will give the test of a rule of stages."""
+        """The number under which `compile` will give the test of a rule.
+
+        The test takes the facts, the instants of the cycle's events by slot, and the state of the fold.
+        """
         return self._add("F, C, S", node)
 
     def condition(self, node: Node) -> int:
@@ -167,7 +168,8 @@ class Sources:
         left, right = node.parts
         is_bound = left.kind == "measure" and left.value == "score" and right.kind == "const" and sign in {">=", ">"}
         if is_bound and self._score != "score":
-            return f"S.reaches({self._constant(scaled(right) + (sign == '>'))})"
+            least = scaled(right) if sign == ">=" else floor(scaled(right)) + 1  # points are whole
+            return f"S.reaches({self._constant(least)})"
         checks = [f"{self._value(side)} is not None and " for side in node.parts if _can_be_unknown(side)]
         return f"({''.join(checks)}{self._folded(left)} {sign} {self._folded(right)})"
 

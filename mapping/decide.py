@@ -11,6 +11,7 @@ the events since the last exit that led back, that one included: going back begi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,9 +21,10 @@ from mapping.happenings import Happening, Happenings, Whereabouts
 from mapping.instants import DAY_MS
 from mapping.scores import Days, Entry, Left, next_change, remaining, total
 from mapping.stages import Course, Role, Way
+from mapping.stages import Entry as Test
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from mapping.definitions import Definition
@@ -33,7 +35,11 @@ KIND_ORDER = {
 }
 """In which order things that happened at one instant are walked."""
 
-_WALK = itemgetter(1, 2)
+_AT = itemgetter(1)
+_MONEY = frozenset(name for name, fact in FACTS.items() if fact.type is Type.MONEY)
+
+_entry: Callable[[tuple[str, int, bytes, int]], Entry] = partial(tuple.__new__, Entry)
+"""A line of the ledger at half of its constructor's price."""
 
 
 class Transition(NamedTuple):
@@ -99,9 +105,9 @@ class Program:
         """Fold one entity's events up to `now_ms` into its decision.
 
         `kind` is person, account or opportunity. `profiles` are `Profile`s (or tuples of its columns) in order of
-        preference, those of the entity before those of its company; `events` are `Event`s (or tuples), in any order; an
-        event that is given twice counts once. `records` says of which system and entity the events' subjects are;
-        where it does not, each subject counts as one of its own.
+        preference, those of the entity before those of its company; `events` are `Event`s (or tuples that begin as one
+        does and end with the quantity), in any order; an event that is given twice counts once. `records` says of which
+        system and entity the events' subjects are; where it does not, each subject counts as one of its own.
         """
         return Fold(self, kind, profiles, records or {}).run(events, now_ms)
 
@@ -111,11 +117,11 @@ class Program:
 
     def facts(self, decision: Decision) -> dict[str, Any]:
         """The known facts by name; money in units of its currency."""
-        found = {}
-        for name, value in zip(FACT_NAMES, decision.facts, strict=True):
-            if value is not None:
-                found[name] = _units(value) if FACTS[name].type is Type.MONEY else value
-        return found
+        return {
+            name: _units(value) if name in _MONEY else value
+            for name, value in zip(FACT_NAMES, decision.facts, strict=True)
+            if value is not None
+        }
 
 
 def compile_definition(definition: Definition, zone: ZoneInfo) -> Program:
@@ -128,9 +134,6 @@ def _units(amount_e4: int) -> int | float:
     return whole if rest == 0 else amount_e4 / 10_000
 
 
-"""Happenings of one kind that a later event is compared with."""
-
-
 class Fold:
     """The state of one walk; rules read `at`, `cycle`, `reached`, `score()`, `reaches()` and `open_opportunities()`.
 
@@ -139,10 +142,9 @@ class Fold:
     """
 
     __slots__ = (
-        "_aliases", "_ceiling", "_closed", "_course", "_day", "_days", "_entries", "_furthest", "_happenings", "_held",
-        "_held_points", "_is_matching", "_kind", "_live", "_opened", "_profiles", "_records", "_rule",
-        "_since", "_transitions", "_visited", "at", "cycle", "cycle_slots", "facts", "reached", "stage",
-        "tenure_slots",
+        "_aliases", "_caps", "_ceiling", "_closed", "_course", "_day", "_days", "_entries", "_furthest", "_happenings",
+        "_held", "_held_points", "_kind", "_live", "_opened", "_profiles", "_records", "_rule", "_several", "_since",
+        "_transitions", "_visited", "at", "cycle", "cycle_slots", "facts", "reached", "stage", "tenure_slots",
     )  # fmt: skip
 
     def __init__(
@@ -152,13 +154,15 @@ class Fold:
         self._course, self._days, self._kind, self._records = course, program.days, kind, records
         self._profiles: list[Any] = preferred(profiles)
         self.facts = facts_of(kind, self._profiles)
-        self.cycle_slots: list[list[int]] = [[] for _ in course.slots]
-        self.tenure_slots: list[list[int]] = [[] for _ in course.slots]
-        self._live: list[list[tuple[int, Left]]] = [[] for _ in course.caps]
+        self.cycle_slots = course.no_instants.copy()
+        self.tenure_slots = course.no_instants.copy()
+        self._live: dict[int, list[tuple[int, Left]]] = {}
+        self._caps: list[int | None] = []
         self._entries: list[Entry] = []
         self._held: dict[int, tuple[int, bytes]] = {}
         self._held_points = self._ceiling = 0
         self._happenings = Happenings(course.roles, records, program.days.offset, program.definition.same_within_ms)
+        self._several: set[str] = set()
         self._aliases: dict[int, int] = {}
         self._opened: set[int] = set()
         self._closed: set[int] = set()
@@ -175,7 +179,7 @@ class Fold:
 
     def score(self) -> int:
         """The points at this instant."""
-        points = total(self._live, self._course.caps, self._day)
+        points = total(self._live.values(), self._caps, self._day)
         if not self._course.has_negatives:
             self._ceiling = points  # until something more is earned, it can only fall
         return self._held_points + points
@@ -192,14 +196,13 @@ class Fold:
 
     def run(self, events: Sequence[Sequence[Any]], now_ms: int) -> Decision:
         """Walk the events up to an instant, and say where that leads."""
-        course, days = self._course, self._days
-        roles, asked = course.roles, course.asked
-        ordered = sorted([event for event in events if event[3] in roles], key=_WALK)
-        _settle_ties(ordered)
+        course, offset = self._course, self._days.offset
+        roles, after = course.roles, course.after
+        ordered = _in_order([event for event in events if event[3] in roles])
         latest = self._profiles, self.facts
-        self._is_matching = self._happenings.are_several(ordered)
-        if self._is_matching:
-            ordered = self._happenings.dated_to_the_instant(ordered)
+        self._several = self._happenings.told_by_several(ordered)
+        if self._several:
+            ordered = self._happenings.dated_to_the_instant(ordered, self._several)
         changed = self._rewind(ordered)
         self._hold(self._beginning(ordered, now_ms), b"")
         last, due_at, is_first = None, None, True
@@ -210,14 +213,17 @@ class Fold:
                 break
             if id_ == last:
                 continue
-            last = id_
-            role = roles[kind]
-            self.at = at
-            self._day, rest = divmod(at + days.offset(at), DAY_MS)
+            last, role, self.at = id_, roles[kind], at
+            self._day, rest = divmod(at + offset(at), DAY_MS)
             ids = self._take(event, role, is_midnight=rest == 0, is_rewound=changed)
-            if ids is not None and (is_first or kind in asked[self.stage]):
-                self._step(kind, role.slot, ids, is_first=is_first)
+            if ids is None:
+                continue
+            tests = after[self.stage].get(kind)
+            if is_first:
+                self._step(tests[0] if tests else (), course.entries[self.stage], role.slot, ids)
                 is_first = False
+            elif tests:
+                self._step(*tests, role.slot, ids)
         else:
             if changed:  # what the records say now counts, also where no event tells how it came to be so
                 self._profiles, self.facts = latest
@@ -229,15 +235,19 @@ class Fold:
         if role.is_changing and is_rewound:
             self._change(event)
         ids = [event[2]]
-        if role.is_matched and self._is_matching:
+        if event[3] in self._several:
             happening, is_new = self._happenings.match(event, is_day=is_midnight and event[4] is None)
             ids = happening.ids
             if not is_new:
                 self._corroborate(event, role, happening)
                 return None
-        if role.slot is not None:
-            self.cycle_slots[role.slot].append(event[1])
-            self.tenure_slots[role.slot].append(event[1])
+        slot = role.slot
+        if slot is not None:
+            for slots in (self.cycle_slots, self.tenure_slots):
+                if slots[slot]:
+                    slots[slot].append(event[1])
+                else:
+                    slots[slot] = [event[1]]
         if role.scorings:
             self._earn(event, role)
         if role.is_opportunity:
@@ -254,16 +264,23 @@ class Fold:
             self._aliases.setdefault(self._name(event[0]), first)
 
     def _earn(self, event: Sequence[Any], role: Role) -> None:
-        for scoring in role.scorings:
-            if scoring.condition is None or scoring.condition(event):
-                points = scoring.points * event[14]
-                self._entries.append(Entry(scoring.rule, event[1], event[2], points))
-                live, day = self._live[scoring.place], self._day
-                while live and day - live[0][0] >= len(live[0][1].steps) and not live[0][1].rest:
-                    del live[0]
-                live.append((day, scoring.fading.left(points)))
-                if points > 0:
-                    self._ceiling += points
+        day, quantity = self._day, event[-1]
+        for place, rule, points, condition, fading, left in role.scorings:
+            if condition is not None and not condition(event):
+                continue
+            if quantity != 1:
+                points *= quantity  # noqa: PLW2901  # the points for all of them
+                left = fading.left(points)  # noqa: PLW2901
+            self._entries.append(_entry((rule, event[1], event[2], points)))
+            live = self._live.get(place)
+            if live is None:
+                live = self._live[place] = []
+                self._caps.append(fading.cap)
+            while live and day - live[0][0] >= live[0][1].days:
+                del live[0]
+            live.append((day, left))
+            if points > 0:
+                self._ceiling += points
 
     def _name(self, subject: int) -> int:
         """The opportunity that a record is of."""
@@ -329,27 +346,23 @@ class Fold:
 
     # steps between stages
 
-    def _step(self, kind: str, slot: int | None, ids: list[bytes], *, is_first: bool) -> None:
+    def _step(self, ways: Sequence[Way], tests: Sequence[Test], slot: int | None, ids: list[bytes]) -> None:
         course = self._course
-        here = self.stage
-        tests = course.entries[here] if is_first else course.entries_after[here].get(kind)
-        ways = course.ways_after[here].get(kind)
-        if ways:
-            for way in ways:
-                if way.test(self.facts, self.tenure_slots, self):
-                    self._leave(way, ids, slot)
-                    tests = course.entries[self.stage]
-                    break
-        entered: set[int] = set()
+        for way in ways:
+            if way.test(self.facts, self.tenure_slots, self):
+                self._leave(way, ids, slot)
+                tests = course.entries[self.stage]
+                break
+        entered: tuple[int, ...] = ()
         while tests:
-            for entry in tests:
+            for target, test, rule in tests:
                 if (
-                    entry.target not in entered
-                    and entry.test(self.facts, self.cycle_slots, self)
-                    and not (course.has_rejects and self._is_barred(entry.target))
+                    target not in entered
+                    and test(self.facts, self.cycle_slots, self)
+                    and not (course.has_rejects and self._is_barred(target))
                 ):
-                    entered.add(entry.target)
-                    self._enter(entry.target, entry.rule, ids)
+                    entered = (*entered, target)
+                    self._enter(target, rule, ids)
                     tests = course.entries[self.stage]
                     break
             else:
@@ -360,16 +373,13 @@ class Fold:
             self.cycle += 1
             self._visited = set()
         if way.is_back:  # what led forward before does not do so again
-            self.cycle_slots = [[] for _ in self._course.slots]
+            self.cycle_slots = self._course.no_instants.copy()
             if slot is not None:
-                self.cycle_slots[slot].append(self.at)
+                self.cycle_slots[slot] = [self.at]
         self._enter(way.target, way.rule, ids)
 
     def _skipped(self, target: int) -> Iterable[int]:
-        milestones = self._course.is_milestone
-        if not milestones[target]:
-            return ()
-        return [stage for stage in range(1, target) if milestones[stage] and stage not in self._visited]
+        return [stage for stage in self._course.passed[target] if stage not in self._visited]
 
     def _is_barred(self, target: int) -> bool:
         return any(self._course.skip[stage] == "reject" for stage in self._skipped(target))
@@ -379,8 +389,7 @@ class Fold:
             if self._course.skip[stage] == "backfill":
                 self._note(stage, rule, ids, is_backfilled=True)
         self._note(target, rule, ids, is_backfilled=False)
-        for slot in self.tenure_slots:
-            slot.clear()
+        self.tenure_slots = self._course.no_instants.copy()
 
     def _note(self, stage: int, rule: str, ids: list[bytes], *, is_backfilled: bool) -> None:
         last = self._transitions[-1] if self._transitions else None
@@ -397,7 +406,7 @@ class Fold:
     def _decide(self, now_ms: int, due_at: int | None) -> Decision:
         course, ids = self._course, self._course.ids
         day = self._day = self._days.day(now_ms)
-        change = next_change(self._live, course.caps, day) if self._ceiling else None
+        change = next_change(self._live.values(), self._caps, day) if self._ceiling else None
         if change is not None:
             midnight = self._days.start(change)
             due_at = midnight if due_at is None else min(due_at, midnight)
@@ -418,16 +427,12 @@ class Fold:
         )
 
 
-def _settle_ties(ordered: list[Any]) -> None:
-    """Events of one instant are put in the order of their kinds."""
-    start, size = 0, len(ordered)
-    while start < size - 1:
-        end, at = start + 1, ordered[start][1]
-        while end < size and ordered[end][1] == at:
-            end += 1
-        if end - start > 1:
-            ordered[start:end] = sorted(ordered[start:end], key=lambda event: (KIND_ORDER[event[3]], event[2]))
-        start = end
+def _in_order(events: list[Any]) -> list[Any]:
+    """The events in the order in which they are walked; few of them are of one instant."""
+    events.sort(key=_AT)
+    if len(set(map(_AT, events))) < len(events):
+        events.sort(key=lambda event: (event[1], KIND_ORDER[event[3]], event[2]))
+    return events
 
 
 _CREATED, _KIND = column("created_at"), column("kind")

@@ -25,7 +25,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import date
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,6 @@ from mapping.text import Message, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
 
 UNITS = ("person", "account", "unit", "opportunity")
 SKIPS = ("backfill", "allow", "reject")
@@ -202,29 +202,24 @@ def load_definition(text: str, where: str = "definitions.toml") -> Definition:
 
 def _version(definition: Definition) -> str:
     """A hash of all that decides: comments, spaces and the spelling of expressions do not count."""
-
-    def plain(value: Any) -> Any:
-        return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-    def spelled(value: Any) -> Any:
-        if isinstance(value, Node):
-            return render(value)
-        if isinstance(value, dict):
-            return {key: spelled(inner) for key, inner in value.items() if key not in {"text", "version"}}
-        if isinstance(value, list | tuple):
-            return [spelled(inner) for inner in value]
-        return value
-
-    content = spelled({name: _fields(getattr(definition, name)) for name in definition.__dataclass_fields__})
-    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=plain)
+    content = _plain(definition)
+    del content["text"], content["version"]
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _fields(value: Any) -> Any:
-    if isinstance(value, tuple) and not hasattr(value, "_fields"):
-        return [_fields(inner) for inner in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: _fields(getattr(value, name)) for name in value.__dataclass_fields__}
+def _plain(value: Any) -> Any:
+    """A value of a definition as JSON has it, an expression in its canonical spelling."""
+    if isinstance(value, Node):
+        return render(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value):
+        return {place.name: _plain(getattr(value, place.name)) for place in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
     return value
 
 

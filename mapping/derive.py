@@ -6,9 +6,10 @@ each vendor's fields tell stands in `mapping.vendors`, one small reading per obj
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from mapping.derived import NO_FACTS, Beside, Derived, Facts, Ident, Lookup, Payload, tell, text
+from mapping.derived import NO_FACTS, Beside, Derived, Facts, Ident, Payload, tell, text
 from mapping.events import EventKind, Link, LinkKind, Unmapped
 from mapping.instants import to_ms
 from mapping.meaning import NOTHING
@@ -17,7 +18,7 @@ from mapping.records import record_key
 from mapping.vendors import canonical_id, hubspot, salesforce, vitally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from mapping.meaning import Meaning
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _READINGS = {"salesforce": salesforce.READINGS, "hubspot": hubspot.READINGS, "vitally": vitally.READINGS}
 _ATTRIBUTES = {"salesforce": salesforce.ATTRIBUTES, "hubspot": hubspot.ATTRIBUTES, "vitally": vitally.ATTRIBUTES}
 _REFERENCES = {"salesforce": salesforce.REFERENCES}
+_ROWS = {"salesforce": salesforce.ROWS}
 _PARENTS = {"salesforce": salesforce.PARENTS}
 _LOOKUPS = {"salesforce": salesforce.LOOKUPS}
 
@@ -48,8 +50,8 @@ class Deriver:
     """
 
     __slots__ = (
-        "_attributes", "_days", "_meaning", "_readings", "currency", "histories", "ids", "kind", "peers", "reading",
-        "system", "written", "zone",
+        "_days", "_meaning", "_readers", "currency", "histories", "ids", "key", "kind", "peers", "reading", "system",
+        "written", "zone",
     )  # fmt: skip
 
     def __init__(
@@ -74,9 +76,10 @@ class Deriver:
         self.histories = histories
         self.currency = currency
         self._meaning = meaning
-        self._readings = _READINGS.get(kind, {})
-        self._attributes = _ATTRIBUTES.get(kind, {})
+        self.key: Callable[[str, str], int] = partial(record_key, system)
+        """The key of a record of this system, by its object and id."""
         self._days: dict[str, int] = {}
+        self._readers: dict[str, Reader] = {}
         self.reading = repr(
             (
                 READINGS_VERSION, system, kind, meaning.digest, str(zone), sorted(peers.items()),
@@ -85,6 +88,13 @@ class Deriver:
             )
         )  # fmt: skip
         """All that a reading depends on beside the records: when it differs, everything is derived again."""
+
+    def reader(self, object_: str) -> Reader:
+        """How the records of one object are read."""
+        found = self._readers.get(object_)
+        if found is None:
+            found = self._readers[object_] = Reader(self, object_)
+        return found
 
     def derive(
         self,
@@ -96,55 +106,11 @@ class Deriver:
         into: Derived,
         facts: Facts = NO_FACTS,
     ) -> None:
-        """Append to `into` all that the record tells.
-
-        `changes` are all differences ever stored of this record, oldest first: what is derived depends on nothing else,
-        so that deriving it again gives the same. An object without a reading tells nothing.
-        """
-        reading = self._readings.get(object_)
-        if reading is None:
-            return
-        key = record_key(self.system, object_, id_)
-        reading(self, key, payload, into, Beside(changes, is_deleted, facts))
-        if changes:
-            self._tell_differences(object_, key, changes, into)
-        if facts.written:
-            _, ours = self.canonical_id(object_, payload)
-            if ours and (key, ours) in facts.written:
-                golden = record_key(_OURS, "golden", ours)
-                into.links.append(Link(key, LinkKind.SAME.value, key, golden, "headrace.canonical_id"))
-
-    def canonical_id(self, object_: str, payload: Payload) -> tuple[str, str | None]:
-        """The field that carries the canonical id, by its name in the configuration, and what stands there."""
-        field = self.ids.get(object_) or canonical_id(self.kind, object_)
-        if field is None:
-            return "", None
-        found = payload.get(field) or payload.get(f"traits.{field}")
-        return field, found if isinstance(found, str) else None
-
-    def references(self, object_: str, payload: Payload) -> list[int]:
-        """The records whose payloads the reading needs, by key."""
-        wanted = _REFERENCES.get(self.kind, {}).get(object_, ())
-        return [record_key(self.system, target, payload[field]) for field, target in wanted if payload.get(field)]
-
-    def parent(self, object_: str, payload: Payload) -> tuple[str, str] | None:
-        """The record (object, id) whose reading takes this history row in; None where the row is read by itself."""
-        found = _PARENTS.get(self.kind, {}).get(object_)
-        return found(payload) if found else None
-
-    def has_rows(self, object_: str, payload: Payload) -> bool:
-        """Whether the reading of this record takes in history rows that are records themselves."""
-        return self.kind == "salesforce" and salesforce.has_rows(object_, payload)
-
-    def lookup(self, object_: str) -> Lookup | None:
-        """How the readings of other records look up records of this object; None where none does."""
-        return _LOOKUPS.get(self.kind, {}).get(object_)
+        """Append to `into` all that one record tells; see `Reader.read`."""
+        record = Record(self.key(object_, id_), payload, changes, is_deleted)
+        self.reader(object_).read((record,), into, facts)
 
     # What readings use
-
-    def key(self, object_: str, id_: str) -> int:
-        """The key of a record of this system."""
-        return record_key(self.system, object_, id_)
 
     def mean(self, into: Derived, record: int, object_: str, field: str, value: str) -> str | None:
         """The event kind of a vendor's value; None where it is no event. A value without a meaning is set aside."""
@@ -204,15 +170,84 @@ class Deriver:
                     into.idents.append(Ident("domain", name, record))
         return found[0] if found else None
 
-    def _tell_differences(self, object_: str, key: int, changes: Sequence[FieldChange], into: Derived) -> None:
-        """One `attribute_changed` for every difference of a profile field that no history covers."""
-        columns = self._attributes.get(object_)
-        if columns is None:
+
+class Record(NamedTuple):
+    """One record as it is to be read.
+
+    `changes` are all differences ever stored of it, oldest first: what is derived depends on nothing else, so that
+    deriving it again gives the same.
+    """
+
+    key: int
+    payload: Payload
+    changes: Sequence[FieldChange] = ()
+    is_deleted: bool = False
+
+
+class Reader:
+    """How the records of one object of one system are read: what is the same for all of them, looked up once.
+
+    `parent` gives the record (object, id) whose reading takes a history row in, None where the row is read by itself.
+    `has_rows` says whether the reading of a record takes in history rows that are records themselves. `lookup` is how
+    the readings of other records look these up. `id_field` is the field that carries the canonical id, by its name in
+    the configuration. Each is None where there is nothing of the kind.
+    """
+
+    __slots__ = (
+        "_columns", "_deriver", "_reading", "_reference", "_trait", "has_rows", "id_field", "lookup", "object",
+        "parent", "system",
+    )  # fmt: skip
+
+    def __init__(self, deriver: Deriver, object_: str) -> None:
+        kind = deriver.kind
+        self.system = deriver.system
+        self.object = object_
+        self.parent = _PARENTS.get(kind, {}).get(object_)
+        self.has_rows = _ROWS.get(kind, {}).get(object_)
+        self.lookup = _LOOKUPS.get(kind, {}).get(object_)
+        self.id_field = deriver.ids.get(object_) or canonical_id(kind, object_)
+        self._trait = f"traits.{self.id_field}"
+        self._deriver = deriver
+        self._reading = _READINGS.get(kind, {}).get(object_)
+        self._reference = _REFERENCES.get(kind, {}).get(object_)
+        written = deriver.written.get(object_, frozenset())
+        columns = _ATTRIBUTES.get(kind, {}).get(object_, {})
+        self._columns = {field: column for field, column in columns.items() if field not in written}
+
+    def read(self, records: Iterable[Record], into: Derived, facts: Facts = NO_FACTS) -> None:
+        """Append to `into` all that the records tell; those of an object without a reading tell nothing."""
+        if self._reading is None:
             return
-        written = self.written.get(object_, frozenset())
+        reading, deriver = self._reading, self._deriver
+        alone = Beside((), is_deleted=False, facts=facts)  # most records have nothing else beside them
+        for key, payload, changes, is_deleted in records:
+            beside = Beside(changes, bool(is_deleted), facts) if changes or is_deleted else alone
+            reading(deriver, key, payload, into, beside)
+            if changes and self._columns:
+                self._tell_differences(key, changes, into)
+            if facts.written and (ours := self.canonical_id(payload)) and (key, ours) in facts.written:
+                golden = record_key(_OURS, "golden", ours)
+                into.links.append(Link(key, LinkKind.SAME.value, key, golden, "headrace.canonical_id"))
+
+    def canonical_id(self, payload: Payload) -> str | None:
+        """The canonical id that a record carries."""
+        if self.id_field is None:
+            return None
+        found = payload.get(self.id_field) or payload.get(self._trait)
+        return found if isinstance(found, str) else None
+
+    def references(self, records: Iterable[Record]) -> set[int]:
+        """The records whose payloads these readings need, by key."""
+        if self._reference is None:
+            return set()
+        reference, deriver = self._reference, self._deriver
+        return {key for record in records if (key := reference(deriver, record.payload)) is not None}
+
+    def _tell_differences(self, key: int, changes: Sequence[FieldChange], into: Derived) -> None:
+        """One `attribute_changed` for every difference of a profile field that no history covers."""
         for field, before, after, since, at in changes:
-            column = columns.get(field)
-            if column is None or field in written:
+            column = self._columns.get(field)
+            if column is None:
                 continue
             old, new = text(before), text(after)
             if old == new:

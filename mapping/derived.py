@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from mapping.events import Link, Profile, Unmapped
     from mapping.records import FieldChange
 
-_new = tuple.__new__  # half the price of the constructor of a named tuple
 _NOTHING = (None,) * (len(Event._fields) - 5)
 
 Payload = dict[str, Any]
 """A record's fields as the vendor gave them, decoded."""
+
+
+EventRow = tuple[Any, ...]
+"""An event on the data plane: the columns of `Event` as a plain tuple, half as dear to make and to store."""
 
 
 class Ident(NamedTuple):
@@ -35,7 +38,7 @@ class Ident(NamedTuple):
 class Derived:
     """What was read out of some records, in the order in which they were read."""
 
-    events: list[Event] = field(default_factory=list)
+    rows: list[EventRow] = field(default_factory=list)
     profiles: list[Profile] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     idents: list[Ident] = field(default_factory=list)
@@ -43,6 +46,11 @@ class Derived:
     floors: dict[tuple[int, str], int] = field(default_factory=dict)
     """By subject and event kind: the instant at which what the vendor still holds begins. HubSpot forgets the oldest
     entries of a history; what was derived from them stands."""
+
+    @property
+    def events(self) -> list[Event]:
+        """What was told, to be read by name."""
+        return [Event._make(row) for row in self.rows]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,29 +110,32 @@ def tell(
     quantity: int = 1,
 ) -> None:
     """Append one event, named by all it says: an event that says something else is another event."""
-    # As `event_id` has it, with the content in the order of the columns; `tell_plainly` writes the same.
+    # As `event_id` has it, with the content in the order of the columns; `tell_plainly` writes the same. To write
+    # nothing as a string (!s) takes half the time of having it formatted.
     said = (
-        f"{subject}|{at}|{kind}|{origin}|{name}|{before}|{after}|{reason}|{channel}|{actor}|{amount_e4}|{currency}"
-        f"|{quantity}"
+        f"{subject}|{at}|{kind}|{origin!s}|{name!s}|{before!s}|{after!s}|{reason!s}|{channel!s}|{actor!s}"
+        f"|{amount_e4!s}|{currency!s}|{quantity}"
     )
-    into.events.append(
-        _new(
-            Event,
-            (
-                subject, at, xxh3_128_digest(said.encode()), kind, since, origin, name, before, after, reason, channel,
-                actor, amount_e4, currency, quantity,
-            ),
+    into.rows.append(
+        (
+            subject, at, xxh3_128_digest(said.encode()), kind, since, origin, name, before, after, reason, channel,
+            actor, amount_e4, currency, quantity,
         )
     )  # fmt: skip
 
 
-def tell_plainly(into: Derived, subject: int, at: int, kind: str, quantity: int = 1) -> None:
-    """Append one event of which nothing is known but when it happened, as `tell` does, in half the time.
+def tell_plainly(into: Derived, subject: int, kind: str, times: Sequence[tuple[int, int]]) -> None:
+    """Append one event for each (instant, quantity), of which nothing else is known; as `tell` does, at half the price.
 
     Most events are such: mails opened, pages viewed.
     """
-    said = f"{subject}|{at}|{kind}|None|None|None|None|None|None|None|None|None|{quantity}"
-    into.events.append(_new(Event, (subject, at, xxh3_128_digest(said.encode()), kind, *_NOTHING, quantity)))
+    if not times:
+        return
+    head, tail = f"{subject}|", f"|{kind}|None|None|None|None|None|None|None|None|None|"
+    into.rows += [
+        (subject, at, xxh3_128_digest(f"{head}{at}{tail}{quantity}".encode()), kind, *_NOTHING, quantity)
+        for at, quantity in times
+    ]
 
 
 def money_e4(value: object) -> int | None:
@@ -135,6 +146,8 @@ def money_e4(value: object) -> int | None:
 
 def whole(value: object) -> int | None:
     """A whole number; None where there is none or it is no number."""
+    if type(value) is str and value.isdecimal():
+        return int(value)
     number = _number(value)
     return None if number is None else int(number)
 
@@ -155,7 +168,7 @@ def text(value: object) -> str | None:
     """A text without surrounding blanks; None where it is empty. Numbers and booleans become their JSON text."""
     if value is None:
         return None
-    if isinstance(value, str):
+    if type(value) is str:
         return value.strip() or None
     if isinstance(value, bool):
         return "true" if value else "false"

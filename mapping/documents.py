@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mapping.errors import OperatorError, Problem
 from mapping.expressions import Flaw, Names, Node, duration_ms, nearest, parse
 from mapping.facts import Type
+from mapping.instants import DAY_MS
 from mapping.text import Message, say
 from mapping.toml_lines import Lines, Path
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
-DAY_MS = 86_400_000
 
 
 class Document:
@@ -178,7 +178,7 @@ class Table:
             yield Table(self.document, (*self.path, key, index), item, f"{self._place(key)} {index + 1}")
 
     def condition(self, key: str, names: Names, title: str | None = None) -> Node:
-        """A rule's expression; true where it has a mistake, which is noted."""
+        """A rule's expression; `NEVER` where it has a mistake, which is noted."""
         value = self.data[key]
         holder = self if title is None else Table(self.document, self.path, self.data, title)
         if not isinstance(value, str) or not value.strip():

@@ -54,8 +54,13 @@ class OperatorError(HeadraceError):
         self.hint = hint
         self.exit_code = exit_code  # type: ignore[misc]  # the one class whose cause decides the code
         count = len(self.problems)
-        words = say("{count} problems; nothing was started.", count=count)
-        super().__init__(say("1 problem; nothing was started.") if count == 1 else words)
+        if exit_code == 1:  # found at work; configuration and usage are looked at before anything is started
+            words = say("1 problem.") if count == 1 else say("{count} problems.", count=count)
+        elif count == 1:
+            words = say("1 problem; nothing was started.")
+        else:
+            words = say("{count} problems; nothing was started.", count=count)
+        super().__init__(words)
 
 
 class RetryLater(HeadraceError):  # noqa: N818  # named by what the engine does

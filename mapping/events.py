@@ -80,6 +80,10 @@ CUSTOMER_EVENTS = frozenset(
 """What happens to an account as a customer, and so to each of its people."""
 
 
+CUSTOMER_MOTIONS = frozenset({EventKind.RENEWED.value, EventKind.EXPANDED.value})
+"""What a customer's opportunity comes to when it is won: it is no new business, and yields no events of its own."""
+
+
 class Event(NamedTuple):
     """One thing that happened to one record at one instant; the columns of table `event`.
 

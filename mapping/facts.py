@@ -60,17 +60,17 @@ FACT_NAMES = tuple(FACTS)
 
 _FIELDS = Profile._fields
 _AT = {name: index for index, name in enumerate(_FIELDS)}
-_OWN = tuple(_AT[name] for name in ("title", "level", "channel", "owner", "amount_e4"))
-_SHARED = tuple(_AT[name] for name in ("employees", "industry", "country", "health", "arr_e4"))
+_OWN = tuple(_AT[name] for name in ("title", "level", "channel", "owner", "amount_e4", "email"))
+_SHARED = tuple(_AT[name] for name in ("employees", "industry", "country", "health", "arr_e4", "domain"))
 READ = frozenset(
     {
-        "record", "kind", "email", "domain", "created_at", "is_opted_out", "is_deleted", "merged_into",
+        "record", "kind", "created_at", "is_opted_out", "is_deleted", "merged_into",
         *(_FIELDS[index] for index in (*_OWN, *_SHARED)),
     }
 )  # fmt: skip
 """The columns of a profile from which facts follow."""
 
-_EMAIL, _DOMAIN, _OUT = _AT["email"], _AT["domain"], _AT["is_opted_out"]
+_OUT = _AT["is_opted_out"]
 _KIND, _DELETED, _MERGED = _AT["kind"], _AT["is_deleted"], _AT["merged_into"]
 
 
@@ -91,39 +91,42 @@ def facts_of(kind: str, profiles: Sequence[Sequence[Any]]) -> list[Any]:
     Profiles of another kind are those of its company: they say how large it is, and neither title nor owner.
     """
     own = [profile for profile in profiles if profile[_KIND] == kind]
-    title, level, channel, owner, amount = [_first(own, index) for index in _OWN]
-    employees, industry, country, health, arr = [_first(profiles, index) for index in _SHARED]
+    title, level, channel, owner, amount, email = _firsts(own, _OWN)
+    employees, industry, country, health, arr, domain = _firsts(profiles, _SHARED)
     out = None
     for profile in own:
         if profile[_OUT] is not None:
             out = bool(out or profile[_OUT])
-    email = _first(own, _EMAIL) if kind == "person" else None
-    host = email.rpartition("@")[2] if email else None
+    host = email.rpartition("@")[2] if email and kind == "person" else None
     is_free = None if host is None else host in whitelist
-    domain = _first(profiles, _DOMAIN)
     if domain is None and host is not None and not is_free:
         domain = host
-    has_email = bool(email) if own else None
+    has_email = host is not None if own else None
     return [
         employees, industry, country, title, level, is_free, out, channel, owner, domain, has_email, health, arr, amount
     ]  # fmt: skip
 
 
-def _first(profiles: Sequence[Sequence[Any]], index: int) -> Any:
-    for profile in profiles:
-        value = profile[index]
-        if value is not None:
-            return value
-    return None
+def _firsts(profiles: Sequence[Sequence[Any]], columns: Sequence[int]) -> list[Any]:
+    """What the first profile says that says anything, by column."""
+    found = []
+    for column in columns:
+        value = None
+        for profile in profiles:
+            value = profile[column]
+            if value is not None:
+                break
+        found.append(value)
+    return found
 
 
 def changed_field(kind: str, name: str | None) -> str | None:
-    """The profile's column that an event of this kind and name gave another value, None where it is none of them."""
+    """The profile's column to which an event of this kind and name gave another value; None where no fact follows."""
     if kind == EventKind.HEALTH_CHANGED:
         return "health"
     if kind == EventKind.CONSENT_CHANGED:
         return "is_opted_out"
-    return name if name in _AT else _ALIASES.get(name or "")
+    return name if name in READ else _ALIASES.get(name or "")
 
 
 _ALIASES = {"arr": "arr_e4", "amount": "amount_e4"}

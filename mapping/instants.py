@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 DAY_MS = 86_400_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 def to_ms(text: str, zone: ZoneInfo | None = None) -> int:
@@ -22,11 +25,12 @@ def to_ms(text: str, zone: ZoneInfo | None = None) -> int:
         return int(text)
     if len(text) == 10:  # noqa: PLR2004  # a date alone
         return date_to_ms(date.fromisoformat(text), zone)
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
+    try:
+        since = datetime.fromisoformat(text) - _EPOCH
+    except TypeError:
         msg = f"{text!r} has no offset"
-        raise ValueError(msg)
-    return from_datetime(instant)
+        raise ValueError(msg) from None
+    return since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000
 
 
 def date_to_ms(day: date, zone: ZoneInfo | None = None) -> int:
@@ -36,7 +40,7 @@ def date_to_ms(day: date, zone: ZoneInfo | None = None) -> int:
 
 def from_datetime(instant: datetime) -> int:
     """An aware instant in milliseconds, rounded down."""
-    return int(instant.timestamp() * 1000)
+    return (instant - _EPOCH) // _MS  # whole numbers: a float of seconds misses some milliseconds by one
 
 
 def to_datetime(ms: int) -> datetime:

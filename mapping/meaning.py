@@ -26,8 +26,7 @@ MEANINGS = frozenset({NOTHING, *(kind.value for kind in K)})
 """All that a value can mean."""
 
 Table = dict[str, str]
-Tables = dict[str, dict[str, dict[str, Table]]]
-"""system or kind of system -> object -> field -> value -> meaning"""
+"""value -> meaning"""
 
 _MOVED = K.OPPORTUNITY_STAGE_CHANGED.value
 

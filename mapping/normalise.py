@@ -40,7 +40,7 @@ def email(text: str | None) -> str | None:
         plain = text  # the common case: nothing to fold, one expression below decides
     else:
         plain = normalize("NFKC", text).strip().lower()
-    match = _ADDRESS.fullmatch(plain) or _ADDRESS.search(plain.removeprefix("mailto:").replace("mailto:", ""))
+    match = _ADDRESS.fullmatch(plain) or _ADDRESS.search(plain.replace("mailto:", ""))
     if match is None:
         return None
     local, _, host = match.group().partition("@")
@@ -55,10 +55,10 @@ def email(text: str | None) -> str | None:
 
 def is_personal(address: str) -> bool:
     """Whether a canonical address can be one person's: neither a role mailbox nor a placeholder."""
-    local, _, host = address.partition("@")
-    if local in ROLES or local in PLACEHOLDERS or host in PLACEHOLDERS:
+    local = address.partition("@")[0]
+    if local in ROLES or local in PLACEHOLDERS:
         return False
-    head = _ROLE_TAIL.sub("", local)
+    head = _ROLE_TAIL.sub("", local) if local[-1:].isdigit() else local
     if head in ROLES or head in PLACEHOLDERS or not head:
         return False
     first, *rest = _PARTS.split(head)  # `sales-tokyo` is a mailbox of many, `taro.sales` may be a person's

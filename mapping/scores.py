@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from mapping.instants import DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
 _EPOCH = date(1970, 1, 1)
+_EVER = 1 << 62
 _BUCKET_MS = 900_000
 """Offsets of time zones change at whole quarters of an hour."""
 
@@ -27,12 +28,13 @@ _BUCKET_MS = 900_000
 class Left(NamedTuple):
     """What is left of one entry's points: `steps[d]` after d midnights, `rest` once the steps have ended.
 
-    `drops` are the days at which it becomes another number.
+    `drops` are the days at which it becomes another number. `days`: how long it is to be counted at all.
     """
 
     steps: tuple[int, ...]
     drops: tuple[int, ...]
     rest: int
+    days: int
 
     def after(self, days: int) -> int:
         """The points left after so many midnights; none before the entry was earned."""
@@ -65,28 +67,45 @@ def left(points: int, half_life: int | None, window: int | None) -> Left:
             days += 1
     values = [*steps, rest]
     drops = tuple(day for day in range(1, len(values)) if values[day] != values[day - 1])
-    return Left(tuple(steps), drops, rest)
+    return Left(tuple(steps), drops, rest, _EVER if rest else len(steps))
 
 
 class Days:
-    """The calendar of one time zone: which day an instant falls on, when a day begins. Days count from 1970-01-01."""
+    """The calendar of one time zone: which day an instant falls on, when a day begins. Days count from 1970-01-01.
 
-    __slots__ = ("_offsets", "_starts", "zone")
+    No zone changes its offset twice between two midnights of UTC.
+    """
+
+    __slots__ = ("_offsets", "_quarters", "_starts", "zone")
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
         self._offsets: dict[int, int] = {}
+        self._quarters: dict[int, int] = {}
         self._starts: dict[int, int] = {}
 
     def offset(self, at_ms: int) -> int:
         """The zone's offset from UTC at an instant, in milliseconds."""
+        found = self._offsets.get(at_ms // DAY_MS)
+        return self._look_up(at_ms) if found is None else found
+
+    def _look_up(self, at_ms: int) -> int:
+        """Ask the zone, and remember the answer for the whole day where it does not change within."""
+        day = at_ms // DAY_MS
+        first, next_ = self._in_quarter(day * DAY_MS), self._in_quarter((day + 1) * DAY_MS)
+        if first != next_:
+            return self._in_quarter(at_ms)
+        self._offsets[day] = first
+        return first
+
+    def _in_quarter(self, at_ms: int) -> int:
         bucket = at_ms // _BUCKET_MS
-        found = self._offsets.get(bucket)
+        found = self._quarters.get(bucket)
         if found is None:
             local = datetime.fromtimestamp(bucket * _BUCKET_MS // 1000, UTC).astimezone(self.zone)
             delta = local.utcoffset()
             assert delta is not None
-            found = self._offsets[bucket] = int(delta.total_seconds()) * 1000
+            found = self._quarters[bucket] = int(delta.total_seconds()) * 1000
         return found
 
     def day(self, at_ms: int) -> int:
@@ -157,22 +176,21 @@ Live = tuple[int, Left]
 """An entry while it is counted: the day on which it was earned, and what is left of it."""
 
 
-def total(live: Sequence[Sequence[Live]], caps: Sequence[int | None], day: int) -> int:
+def total(live: Collection[Sequence[Live]], caps: Sequence[int | None], day: int) -> int:
     """The points left on a day of every rule's entries, each rule's within its cap."""
     sum_ = 0
     for entries, cap in zip(live, caps, strict=True):
         if not entries:
             continue
         points = 0
-        for earned, what in entries:
+        for earned, (steps, _, rest, _) in entries:
             index = day - earned
-            steps = what.steps
-            points += steps[index] if index < len(steps) else what.rest
+            points += steps[index] if index < len(steps) else rest
         sum_ += points if cap is None or points < cap else cap
     return sum_
 
 
-def next_change(live: Sequence[Sequence[Live]], caps: Sequence[int | None], day: int) -> int | None:
+def next_change(live: Collection[Sequence[Live]], caps: Sequence[int | None], day: int) -> int | None:
     """The first day after `day` on which `total` is another, None where it never is."""
     now = total(live, caps, day)
     at = day

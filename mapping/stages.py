@@ -6,6 +6,7 @@ it true (`mapping.compiling.wants`), and after every step between stages, when a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mapping.compiling import OPPORTUNITY_KINDS, Sources, slots_of, triggers, wants
@@ -14,10 +15,10 @@ from mapping.expressions import EVENT_FACTS, walk
 from mapping.facts import CHANGING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
     from mapping.definitions import Definition
-    from mapping.scores import Fading
+    from mapping.scores import Fading, Left
 
 ALL_KINDS = tuple(kind.value for kind in EventKind)
 
@@ -44,13 +45,17 @@ class Way(NamedTuple):
 
 
 class Scoring(NamedTuple):
-    """What a behaviour rule gives for an event of its kinds; `place` is the rule's among all behaviour rules."""
+    """What a behaviour rule gives for an event of its kinds; `place` is the rule's among all behaviour rules.
+
+    `left` is what is left, day by day, of the points for a single one.
+    """
 
     place: int
     rule: str
     points: int
     condition: Callable[..., bool] | None
     fading: Fading
+    left: Left
 
 
 class Role(NamedTuple):
@@ -63,11 +68,15 @@ class Role(NamedTuple):
     is_opportunity: bool
 
 
+Tests = dict[str, tuple[Sequence[Way], Sequence[Entry]]]
+"""By kind of event, the exits and the entry rules to test after it."""
+
+
 class Course:
     """Everything about a definition that does not depend on whom it decides.
 
-    `kinds` are those of the events that it looks at; no other event bears on any decision. `asked`: by stage, the kinds
-    after which there is a rule to test. `event_facts`: the columns of events that conditions look at.
+    `kinds` are those of the events that it looks at; no other event bears on any decision. `after`: by stage and kind
+    of event, the exits and the entry rules to test. `event_facts`: the columns of events that conditions look at.
     """
 
     def __init__(self, definition: Definition) -> None:
@@ -75,12 +84,20 @@ class Course:
         self.ids: tuple[str | None, ...] = (None, *(stage.id for stage in self.stages))
         self.number = {id_: index for index, id_ in enumerate(self.ids)}
         self.is_milestone = (False, *(stage.is_milestone for stage in self.stages))
+        milestones = [number for number, is_milestone in enumerate(self.is_milestone) if is_milestone]
+        self.passed = tuple(
+            tuple(number for number in milestones if number < here) if is_milestone else ()
+            for here, is_milestone in enumerate(self.is_milestone)
+        )
+        """By milestone: those on the way to it."""
         self.skip = ("", *(stage.skip for stage in self.stages))
         self.has_rejects = any(stage.skip == "reject" for stage in self.stages)
         rules = [rule for stage in self.stages for rule in stage.enter]
         exits = [exit_ for stage in self.stages for exit_ in stage.exits]
         conditions = [rule.condition for rule in rules] + [exit_.rule.condition for exit_ in exits]
         self.slots = slots_of(conditions)
+        self.no_instants: list[list[int]] = [[]] * len(self.slots)
+        """What is in the slots before anything has happened: one empty list, which is replaced and never added to."""
         sources = Sources(self.slots)
         numbers = {rule.id: sources.rule(rule.condition) for rule in (*rules, *(exit_.rule for exit_ in exits))}
         attributes = [sources.rule(rule.condition) for rule in definition.attributes]
@@ -93,7 +110,6 @@ class Course:
             for rule, number in zip(definition.attributes, attributes, strict=True)
         )
         self.has_negatives = any(rule.points < 0 for rule in definition.behaviours)
-        self.caps = tuple(rule.fading.cap for rule in definition.behaviours)
         self.fading = {rule.id: rule.fading for rule in definition.behaviours}
         scored = frozenset(kind for rule in definition.behaviours for kind in rule.kinds)
         tests = {id_: functions[number] for id_, number in numbers.items()}
@@ -101,11 +117,7 @@ class Course:
         after |= {exit_.rule.id: triggers(wants(exit_.rule.condition), scored) for exit_ in exits}
         self.entries = tuple(self._entries(here, tests) for here in range(len(self.ids)))
         self.ways = tuple(self._ways(here, tests) for here in range(len(self.ids)))
-        self.entries_after = tuple(_by_kind(found, after) for found in self.entries)
-        self.ways_after = tuple(_by_kind(found, after) for found in self.ways)
-        self.asked = tuple(
-            frozenset({*self.entries_after[here], *self.ways_after[here]}) for here in range(len(self.ids))
-        )
+        self.after = tuple(_by_kind(*found, after) for found in zip(self.ways, self.entries, strict=True))
         # A rule that no event in particular makes true is tested after whatever happens first.
         self.is_open = any(kinds is None or kinds <= CHANGING for kinds in after.values())
         self.roles = self._roles(definition, functions, behaviours)
@@ -149,7 +161,7 @@ class Course:
         for index, (rule, number) in enumerate(zip(definition.behaviours, behaviours, strict=True)):
             condition = None if number is None else functions[number]
             for kind in rule.kinds:
-                scoring = Scoring(index, rule.id, rule.points, condition, rule.fading)
+                scoring = Scoring(index, rule.id, rule.points, condition, rule.fading, rule.fading.left(rule.points))
                 scorings.setdefault(kind, []).append(scoring)
         roles = {}
         for kind in ALL_KINDS:
@@ -165,11 +177,12 @@ class Course:
         return roles
 
 
-def _by_kind(tests: Iterable[Any], after: dict[str, frozenset[str] | None]) -> dict[str, tuple[Any, ...]]:
+def _by_kind(ways: Sequence[Way], entries: Sequence[Entry], after: Mapping[str, frozenset[str] | None]) -> Tests:
     """The tests to make after an event of each kind; kinds without any are missing."""
-    found: dict[str, list[Any]] = {}
-    for test in tests:
-        kinds = after[test.rule]
-        for kind in ALL_KINDS if kinds is None else sorted(kinds):
-            found.setdefault(kind, []).append(test)
-    return {kind: tuple(tests) for kind, tests in found.items()}
+    found: Tests = {}
+    for kind in ALL_KINDS:
+        asked = {rule for rule, kinds in after.items() if kinds is None or kind in kinds}
+        tests = [way for way in ways if way.rule in asked], [entry for entry in entries if entry.rule in asked]
+        if any(tests):
+            found[kind] = tests
+    return found

@@ -11,12 +11,13 @@ C_LEVEL, DIRECTOR, MANAGER, STAFF = "c_level", "director", "manager", "staff"
 _LEVELS = (
     # An assistant to a president, a director's secretary: what they assist is not what they are.
     (STAFF, re.compile(r"秘書|補佐|アシスタント|\b(?:assistant|secretary|aide) to\b|\bexecutive assistant\b")),
-    (DIRECTOR, re.compile(r"本部長|事業部長|執行役員|統括部長|副社長補佐|\bs?e?vp\b|\bvice[ -]president\b")),
+    (DIRECTOR, re.compile(r"本部長|事業部長|執行役員|統括部長|\bs?e?vp\b|\bvice[ -]president\b")),
     (
         C_LEVEL,
         re.compile(
-            r"代表|社長|会長|取締役|監査役|最高.+責任者|理事長|創業者|オーナー|\bc[efotimrhspda]o\b|\bc[a-z]{1,2}o\b|\bchief\b|\bpresident\b"
-            r"|\bfounder\b|\bco-?founder\b|\bowner\b|\bchair(?:man|woman|person)?\b|\bmanaging director\b|\bpartner\b"
+            r"代表|社長|会長|取締役|監査役|最高.+責任者|理事長|創業者|オーナー|\bc[a-z]{1,2}o\b|\bchief\b|\bpresident\b"
+            r"|\b(?:co-?)?founder\b|(?<!product )(?<!process )\bowner\b|\bchair(?:man|woman|person)?\b"
+            r"|\bmanaging director\b|(?<!business )\bpartner\b(?! (?:manager|sales|marketing|success))"
         ),
     ),
     (DIRECTOR, re.compile(r"\bdirector\b|\bhead\b|ディレクター|\bgeneral manager\b|局長|所長|支社長|支店長|工場長")),

@@ -7,6 +7,7 @@ of this module and shows as places that are missing, never as an error.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import NamedTuple
 
 Path = tuple[str | int, ...]
@@ -16,7 +17,7 @@ Path = tuple[str | int, ...]
 class Place(NamedTuple):
     """Lines and columns count from 1. `start` is the offset at which the value's text begins, `end` the one after it.
 
-    For a string, `start` is the first character within its quotes, and `escapes` says whether it has any.
+    For a string, `start` is the first character within its quotes; it `is_raw` where it has no escapes.
     """
 
     key_line: int
@@ -48,14 +49,8 @@ class Lines:
 
     def at(self, offset: int) -> tuple[int, int]:
         """The line and column of an offset in the text."""
-        low, high = 0, len(self._starts)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._starts[middle] <= offset:
-                low = middle
-            else:
-                high = middle
-        return low + 1, offset - self._starts[low] + 1
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
 
     def _nearest(self, path: Path) -> Place | None:
         while path:

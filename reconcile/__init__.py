@@ -1,0 +1,1 @@
+"""Identity, plan and guard: pure, no input or output, no clock."""

@@ -66,28 +66,27 @@ def check(plan: Plan, limits: Limits, sources: Sequence[Source], recent: Recent 
     backward = sum(change.kind is Kind.REGRESS for change in counted)
     blank = sum(change.kind is Kind.BLANK for change in counted)
     breaches = [
-        *_over("max_changes", "changes", len(counted), recent.changes, limits.max_changes),
-        *_over("max_stage_backward", "stage moves backward", backward, recent.backward, limits.max_stage_backward),
-        *_over("max_blank", "emptied fields", blank, recent.blank, limits.max_blank),
+        *_over("max_changes", say("changes"), len(counted), recent.changes, limits.max_changes),
+        *_over("max_stage_backward", say("stage moves backward"), backward, recent.backward, limits.max_stage_backward),
+        *_over("max_blank", say("emptied fields"), blank, recent.blank, limits.max_blank),
     ]
     populations = {(source.system, source.object): source.now for source in sources}
-    touched = Counter({(c.ref.system, c.ref.object, c.ref.id): 1 for c in counted})
-    by_object: Counter[tuple[str, str]] = Counter((system, object_) for system, object_, _ in touched)
-    breaches += _shares(by_object, populations, limits.max_share)
+    touched = Counter((ref.system, ref.object) for ref in {change.ref for change in counted})
+    breaches += _shares(touched, populations, limits.max_share)
     breaches += _shrinks(sources, limits.max_source_shrink)
     return tuple(breaches)
 
 
-def _over(limit: str, what: str, found: int, recent: int, allowed: int) -> list[Breach]:
+def _over(limit: str, what: Message, found: int, recent: int, allowed: int) -> list[Breach]:
     breaches = []
     if found > allowed:
-        words = say("{found:,} {what} in this run (limit {allowed:,})", found=found, what=say(what), allowed=allowed)
+        words = say("{found:,} {what} in this run (limit {allowed:,})", found=found, what=what, allowed=allowed)
         breaches.append(Breach(limit, found, allowed, words))
     if found and found + recent > allowed * DAY_FACTOR:
         words = say(
             "{found:,} {what} within 24 hours (limit {allowed:,})",
             found=found + recent,
-            what=say(what),
+            what=what,
             allowed=allowed * DAY_FACTOR,
         )
         breaches.append(Breach(limit, found + recent, allowed * DAY_FACTOR, words))

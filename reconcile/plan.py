@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
     from mapping.records import Ref
 
     Adjust = Callable[[str, str, str, Value], Value]
-    """(system, object, field, value) -> the value in the form in which it is compared; see `Connector.adjust`."""
+    """(system, object, field, value) -> the value in the form in which it is compared; see `Connector.adjust`.
+
+    It is not asked of None, which stays None.
+    """
 
 
 _text = msgspec.json.Encoder().encode
+_FIELD = itemgetter(0)
 
 
 class Role(StrEnum):
@@ -63,13 +68,12 @@ class Wish(NamedTuple):
     rule: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One record and what it should show. `payload` is what was last read; a field missing there is unknown."""
 
     ref: Ref
     entity: str
-    payload: Mapping[str, object]
+    payload: Mapping[str, Any]
     wishes: Sequence[Wish]
     why_not: Why | None = None
 
@@ -98,10 +102,8 @@ class Plan:
     @property
     def by_kind(self) -> dict[str, int]:
         """Changes counted by kind, every kind present."""
-        counts = dict.fromkeys((kind.value for kind in Kind), 0)
-        for change in self.changes:
-            counts[change.kind.value] += 1
-        return counts
+        kinds = [change.kind for change in self.changes]
+        return {kind.value: kinds.count(kind) for kind in Kind}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,49 +134,34 @@ def build_plan(targets: Iterable[Target], policy: Policy, adjust: Adjust) -> Pla
     """
     changes: list[Change] = []
     held: list[Held] = []
-    set_aside = policy.set_aside or {}
-    for target in targets:
-        system, object_, _ = target.ref
-        for wish in target.wishes:
-            if wish.value is None:
-                continue
-            after = adjust(system, object_, wish.field, wish.value)
-            if wish.field not in target.payload:
-                held.append(
-                    Held(
-                        target.ref,
-                        wish.field,
-                        None,
-                        after,
-                        wish.reason,
-                        wish.rule,
-                        target.why_not or Why.NOT_READ,
-                        target.entity,
-                    )
-                )
-                continue
-            before = adjust(system, object_, wish.field, target.payload[wish.field])  # type: ignore[arg-type]
-            if before == after or _is_near(wish.role, before, after, policy.score_step):
-                continue
-            why = target.why_not or (set_aside.get((target.ref.key, wish.field)) if set_aside else None)
-            if why is not None:
-                held.append(Held(target.ref, wish.field, before, after, wish.reason, wish.rule, why, target.entity))
-                continue
-            changes.append(
-                Change(
-                    ref=target.ref,
-                    field=wish.field,
-                    before=before,
-                    after=after,
-                    reason=wish.reason,
-                    rule=wish.rule,
-                    kind=_kind(wish.role, before, after, policy),
-                    entity=target.entity,
-                )
-            )
-    changes.sort(key=place)
-    held.sort(key=place)
+    for target in sorted(targets, key=place_of):
+        for wish in sorted(target.wishes, key=_FIELD):
+            found = _compare(target, wish, policy, adjust)
+            if isinstance(found, Change):
+                changes.append(found)
+            elif found is not None:
+                held.append(found)
     return Plan(changes=tuple(changes), held=tuple(held), digest=digest(changes))
+
+
+def _compare(target: Target, wish: Wish, policy: Policy, adjust: Adjust) -> Change | Held | None:
+    ref, entity, payload, _, why = target
+    field, role, wanted, reason, rule = wish
+    if wanted is None:
+        return None
+    after = adjust(ref.system, ref.object, field, wanted)
+    if field not in payload:
+        return Held(ref, field, None, after, reason, rule, why or Why.NOT_READ, entity)
+    shown = payload[field]
+    before = None if shown is None else adjust(ref.system, ref.object, field, shown)
+    if before == after or (role is Role.SCORE and _is_near(before, after, policy.score_step)):
+        return None
+    if why is None and policy.set_aside:
+        why = policy.set_aside.get((ref.key, field))
+    if why is not None:
+        return Held(ref, field, before, after, reason, rule, why, entity)
+    kind = _kind(role, before, after, policy)
+    return Change(ref=ref, field=field, before=before, after=after, reason=reason, rule=rule, kind=kind, entity=entity)
 
 
 class Digest:
@@ -209,14 +196,18 @@ def digest(changes: Iterable[Change]) -> str:
 
 def place(item: Change | Held) -> tuple[str, str, int, str, str]:
     """Where a change stands in a plan: by system, object, id and field."""
+    return *place_of(item), item.field
+
+
+def place_of(item: Change | Held | Target) -> tuple[str, str, int, str]:
+    """Where what becomes of a record stands in a plan."""
     # Ids sort by length first, so that numeric ids stand in numeric order.
-    return item.ref.system, item.ref.object, len(item.ref.id), item.ref.id, item.field
+    system, object_, id_ = item.ref
+    return system, object_, len(id_), id_
 
 
-def _is_near(role: Role, before: Value, after: Value, score_step: int) -> bool:
-    return (
-        role is Role.SCORE and isinstance(before, int) and isinstance(after, int) and abs(after - before) < score_step
-    )
+def _is_near(before: Value, after: Value, score_step: int) -> bool:
+    return isinstance(before, int) and isinstance(after, int) and abs(after - before) < score_step
 
 
 def _kind(role: Role, before: Value, after: Value, policy: Policy) -> Kind:

@@ -36,19 +36,13 @@ def explain(conn: Connection, entity: Entity, program: Program, systems: Sequenc
     `systems` names the systems in the order in which their records are believed.
     """
     refs = members(conn, entity)
-    standing = _standing(conn, entity, program, systems)
-    events = _events(conn, refs)
     return {
         "kind": entity.kind,
         "id": entity.id,
         "name": _name(conn, refs),
         "records": _records(conn, refs),
-        "stage": standing["stage"],
-        "score": standing["score"],
-        "facts": standing["facts"],
-        "history": standing["history"],
-        "next": standing["next"],
-        "events": events,
+        **_standing(conn, entity, program, systems),
+        "events": _events(conn, refs),
         "changes": _changes(conn, refs),
     }
 
@@ -67,7 +61,7 @@ def change_row(entry: Entry) -> dict[str, Any]:
     """One change as a row of the reconcile log; `detail` is a message, in the vendor's words where it refused."""
     change = entry.change
     return {
-        "id_": entry.id,
+        "change": entry.id,
         "run": str(entry.run),
         "system": change.ref.system,
         "object": change.ref.object,
@@ -108,6 +102,7 @@ def _records(conn: Connection, refs: Mapping[int, Ref]) -> list[dict[str, Any]]:
 
 
 def _standing(conn: Connection, entity: Entity, program: Program, systems: Sequence[str]) -> dict[str, Any]:
+    """The entity's stage, score, facts, history and what comes next, as of its decision."""
     columns = "definition, stage, since, furthest, rule, score, facts, decided_at"
     row = fetch_one(
         conn,
@@ -168,7 +163,13 @@ def _entries(conn: Connection, entity: Entity, program: Program, as_of_ms: int) 
         Line(rule, at, bytes(event), points) for rule, at, event, points in fetch(conn, sql, entity.key, program.model)
     ]
     return [
-        {"rule": line.rule, "points": line.points, "at": to_iso(line.at), "event": line.event.hex() or None}
+        # An account's line of its highest person is of no instant.
+        {
+            "rule": line.rule,
+            "points": line.points,
+            "at": to_iso(line.at) if line.at else None,
+            "event": line.event.hex() or None,
+        }
         for line in program.remaining(lines, as_of_ms)
     ]
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from mapping.instants import DAY_MS
+from state.graph import open_doubts
 from state.sql import fetch, fetch_one
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection
-
-DAY_MS = 86_400_000
 
 
 class Reached(NamedTuple):
@@ -49,8 +49,8 @@ def overview(conn: Connection, model: str, path: Sequence[str]) -> Overview:
         system: (kinds, records)
         for system, kinds, records in fetch(
             conn,
-            "SELECT s.system, COUNT(DISTINCT s.id), COUNT(*) FROM record r JOIN source s ON s.id = r.source"
-            " GROUP BY s.system ORDER BY s.system",
+            "SELECT system, COUNT(*), SUM(live + deleted) FROM source WHERE live + deleted > 0"
+            " GROUP BY system ORDER BY system",
         )
     }
     events, since = fetch_one(conn, "SELECT COUNT(*), MIN(at) FROM event WHERE retracted_at IS NULL") or (0, None)
@@ -59,7 +59,6 @@ def overview(conn: Connection, model: str, path: Sequence[str]) -> Overview:
     members = fetch_one(
         conn, "SELECT COUNT(*) FROM membership m JOIN entity e ON e.key = m.entity WHERE e.kind = 'person'"
     )
-    doubts = fetch_one(conn, "SELECT COUNT(*) FROM doubt WHERE state = 'open'")
     return Overview(
         objects=objects,
         events=events,
@@ -68,7 +67,7 @@ def overview(conn: Connection, model: str, path: Sequence[str]) -> Overview:
         person_records=members[0] if members else 0,
         accounts=kinds.get("account", 0),
         opportunities=kinds.get("opportunity", 0),
-        doubts=doubts[0] if doubts else 0,
+        doubts=open_doubts(conn),
         reached=_reached(conn, model, path),
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mapping.normalise import email
 from mapping.records import Ref
+from state.graph import follow
 from state.sql import fetch_one
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ _BY_PROFILE = """
 SELECT e.key, e.id, e.kind FROM profile p JOIN membership m ON m.record = p.record JOIN entity e ON e.key = m.entity
 WHERE LOWER(p.email) = ? ORDER BY e.key LIMIT 1
 """
-_BY_ID = "SELECT key, id, kind, merged_into FROM entity WHERE id = ?"
-_BY_KEY = "SELECT key, id, kind, merged_into FROM entity WHERE key = ?"
 
 
 def find_entity(conn: Connection, who: str) -> Entity | None:
@@ -42,13 +41,7 @@ def find_entity(conn: Connection, who: str) -> Entity | None:
     try:
         ref = Ref.parse(who)
     except ValueError:
-        return _by_golden_id(conn, who.upper())
-    row = fetch_one(conn, _BY_RECORD, ref.key)
+        row = follow(conn, who.upper())
+    else:
+        row = fetch_one(conn, _BY_RECORD, ref.key)
     return Entity(*row) if row else None
-
-
-def _by_golden_id(conn: Connection, id_: str) -> Entity | None:
-    row = fetch_one(conn, _BY_ID, id_)
-    while row is not None and row[3] is not None:
-        row = fetch_one(conn, _BY_KEY, row[3])
-    return Entity(*row[:3]) if row else None

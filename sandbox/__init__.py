@@ -1,0 +1,1 @@
+"""Simulated vendors, apart from everything else: they know their wire formats and nothing of headrace."""

@@ -83,11 +83,12 @@ class Request(NamedTuple):
 
 
 class RateWindow:
-    """A fixed window that admits so many units; thread-safe."""
+    """A fixed window that admits so many units; thread-safe. `clock` gives monotonic seconds."""
 
-    def __init__(self, limit: int, window_s: float) -> None:
+    def __init__(self, limit: int, window_s: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
         self.window_s = window_s
+        self._clock = clock
         self._opened_at = 0.0
         self._used = 0
         self._lock = RLock()
@@ -95,7 +96,7 @@ class RateWindow:
     def take(self, units: int = 1) -> tuple[bool, int, float]:
         """Whether the units were admitted, how many are left, and in how many seconds the window opens anew."""
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             if now - self._opened_at >= self.window_s:
                 self._opened_at, self._used = now, 0
             reset_s = self.window_s - (now - self._opened_at)

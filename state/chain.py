@@ -13,14 +13,13 @@ import hashlib
 import hmac
 import os
 import secrets
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from mapping.errors import OperatorError, Problem
 from mapping.text import Message, say
-from state import meta
+from state import clock, meta
 from state.sql import any_of, execute, fetch, fetch_one, is_postgres, listed, stream
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def append(db: Database, conn: Connection, act: str, body: Mapping[str, Any], *,
     key = load_key(db, conn)
     if is_postgres(conn):
         execute(conn, "SELECT pg_advisory_xact_lock(?)", _LOCK)
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     number = meta.take(conn, _COUNTER, 1)
     row = fetch_one(conn, "SELECT seal FROM journal ORDER BY id DESC LIMIT 1")
     text = orjson.dumps(dict(body), option=orjson.OPT_SORT_KEYS).decode()
@@ -88,7 +87,7 @@ def verify(db: Database) -> Broken | None:
 def _verify_changes(conn: Connection, key: bytes) -> Broken | None:
     """Compare the changes with what the journal says of their values and outcomes."""
     after = 0
-    doubts: dict[int, int] = {}
+    otherwise: dict[int, int] = {}  # by change: the line that says another outcome than the change has
     sql = "SELECT id, act, body FROM journal WHERE act IN ('intended', 'settled') AND id > ? ORDER BY id LIMIT 50"
     while batch := fetch(conn, sql, after):
         for number, act, body in batch:
@@ -100,12 +99,14 @@ def _verify_changes(conn: Connection, key: bytes) -> Broken | None:
             for id_, before, now, outcome in found:
                 if act == "settled":
                     # An unknown outcome may be settled once more by a later line.
-                    doubts[id_] = 0 if outcome == said[id_] else number
+                    otherwise[id_] = 0 if outcome == said[id_] else number
                 elif mark(key, id_, before, now) != said[id_]:
                     return Broken(number, say("A change of this line was altered."))
-            doubts = {id_: line for id_, line in doubts.items() if line}
+            otherwise = {id_: line for id_, line in otherwise.items() if line}
         after = batch[-1][0]
-    return Broken(min(doubts.values()), say("The outcome of a change of this line was altered.")) if doubts else None
+    if not otherwise:
+        return None
+    return Broken(min(otherwise.values()), say("The outcome of a change of this line was altered."))
 
 
 def lines(

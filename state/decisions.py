@@ -16,6 +16,7 @@ import orjson
 from mapping.accounts import Standing
 from mapping.decide import Transition
 from mapping.events import LinkKind
+from reconcile.guard import DECAY_RULE
 from state import pending
 from state.sql import any_of, execute, executemany, fetch, insert, listed, upsert
 
@@ -36,9 +37,8 @@ _TRANSITION = (
 )  # fmt: skip
 _ENTRY = ("entity", "model", "rule", "at", "event", "points")
 
-
-SCORE, DECAY = "score", "score.decay"
-"""What moved a score last: something that happened, or time alone."""
+SCORE = "score"
+"""The rule of a score that something moved that happened; `DECAY_RULE` where it was time alone."""
 
 
 class Saved(NamedTuple):
@@ -50,18 +50,23 @@ class Saved(NamedTuple):
 
 def save_decisions(conn: Connection, program: Program, decisions: Mapping[int, Decision], now_ms: int) -> Saved:
     """The store holds these decisions, and remembers what it held to be true before."""
-    entities = list(decisions)
-    earned = _save_entries(conn, program.model, decisions, entities)
-    changed = _save_standing(conn, program, decisions, earned, now_ms)
-    stepped, transitions = _save_transitions(conn, program, decisions, entities, now_ms)
+    columns = (*_DECISION[2:9], "due_at", "score_rule")
+    kept = {row[0]: row[1:] for row in _rows(conn, "decision", columns, program.model, decisions)}
+    # Whoever has no decision has neither entries nor steps.
+    earned = _save_entries(conn, program.model, decisions, kept)
+    changed = _save_standing(conn, program, decisions, kept, earned, now_ms)
+    stepped, transitions = _save_transitions(conn, program, decisions, kept, now_ms)
     return Saved(sorted(changed | stepped), transitions)
 
 
 def _save_standing(
-    conn: Connection, program: Program, decisions: Mapping[int, Decision], earned: Collection[int], now_ms: int
+    conn: Connection,
+    program: Program,
+    decisions: Mapping[int, Decision],
+    kept: Mapping[int, tuple[Any, ...]],
+    earned: Collection[int],
+    now_ms: int,
 ) -> set[int]:
-    columns = (*_DECISION[2:9], "due_at", "score_rule")
-    kept = {row[0]: row[1:] for row in _rows(conn, "decision", columns, program.model, decisions)}
     changed: set[int] = set()
     rows = []
     for entity, decision in decisions.items():
@@ -73,24 +78,28 @@ def _save_standing(
                 continue
         else:
             changed.add(entity)
-        score_rule = _score_rule(before, standing, has_earned=entity in earned)
+        score_rule = _score_rule(before, program.version, standing, has_earned=entity in earned)
         rows.append((entity, program.model, program.version, *standing, now_ms, decision.due_at, score_rule))
     upsert(conn, "decision", _DECISION, ("entity", "model"), rows)
     return changed
 
 
-def _score_rule(before: tuple[Any, ...] | None, standing: tuple[Any, ...], *, has_earned: bool) -> str:
-    """What moved the score last: decay alone where nothing but the score is another and the ledger has no new line."""
+def _score_rule(before: tuple[Any, ...] | None, version: str, standing: tuple[Any, ...], *, has_earned: bool) -> str:
+    """What moved the score last: decay alone where nothing but the score is another and the ledger has no new line.
+
+    Another version of the definition may let points fade otherwise, which is no decay.
+    """
     if before is None or has_earned:
         return SCORE
     if before[5] == standing[4]:
         kept: str = before[8]
         return kept
-    return DECAY if (*before[1:5], before[6]) == (*standing[:4], standing[5]) else SCORE
+    is_alike = (*before[:5], before[6]) == (version, *standing[:4], standing[5])
+    return DECAY_RULE if is_alike else SCORE
 
 
 def _save_transitions(
-    conn: Connection, program: Program, decisions: Mapping[int, Decision], entities: Sequence[int], now_ms: int
+    conn: Connection, program: Program, decisions: Mapping[int, Decision], entities: Collection[int], now_ms: int
 ) -> tuple[set[int], int]:
     model, version = program.model, program.version
     kept: dict[int, dict[tuple[Any, ...], tuple[int, str]]] = defaultdict(dict)
@@ -134,8 +143,13 @@ def _end(conn: Connection, gone: Sequence[tuple[Any, ...]], now_ms: int) -> None
     executemany(conn, f"DELETE FROM transition WHERE {place}", [key for key in gone if key[4] == now_ms])
 
 
-def _save_entries(conn: Connection, model: str, decisions: Mapping[int, Decision], entities: Sequence[int]) -> set[int]:
-    """The ledgers are those of the decisions; returns the entities with a line more, less, or of more points."""
+def _save_entries(
+    conn: Connection, model: str, decisions: Mapping[int, Decision], entities: Collection[int]
+) -> set[int]:
+    """The ledgers are those of the decisions; returns the entities with a line more, less, or of more points.
+
+    `entities` are those that may have a ledger already.
+    """
     kept: dict[int, dict[tuple[str, int, bytes], int]] = defaultdict(dict)
     for entity, rule, at, event, points in _rows(conn, "score_entry", _ENTRY[2:], model, entities):
         kept[entity][rule, at, bytes(event)] = points
@@ -229,10 +243,12 @@ def _rows(
     table: str,
     columns: Sequence[str],
     model: str,
-    entities: Sequence[int] | Mapping[int, Any],
+    entities: Collection[int],
     tail: str = "",
 ) -> list[tuple[Any, ...]]:
     """Rows of these entities under a model: the entity's key, then the columns."""
+    if not entities:
+        return []
     names = ", ".join(columns)
     sql = f"SELECT entity, {names} FROM {table} WHERE {any_of(conn, 'entity')} AND model = ?{tail}"
     return fetch(conn, sql, listed(conn, entities), model)

@@ -111,8 +111,9 @@ def _save_edges(conn: Connection, edges: Sequence[Edge], known: Sequence[int], n
     """New edges are added, those that nothing supports any longer are retracted; evidence is kept either way."""
     stored: dict[tuple[int, int, str], tuple[str, str]] = {}
     if known:
-        sql = f"SELECT a, b, rule, evidence, state FROM edge WHERE {any_of(conn, 'a')}"
-        stored = {row[:3]: row[3:] for row in fetch(conn, sql, listed(conn, known))}
+        # By both ends: one of them may be no record of ours (an id that a merge did away with).
+        sql = f"SELECT a, b, rule, evidence, state FROM edge WHERE {any_of(conn, 'a')} OR {any_of(conn, 'b')}"
+        stored = {row[:3]: row[3:] for row in fetch(conn, sql, listed(conn, known), listed(conn, known))}
     told = {edge[:3] for edge in edges}
     news = [
         (edge.a, edge.b, edge.rule, edge.tier, edge.evidence, "active", now_ms)
@@ -289,9 +290,9 @@ def open_doubts(conn: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def follow(conn: Connection, golden: str) -> tuple[int, str] | None:
-    """The living entity that a golden id leads to, as (key, id): itself or the one it was merged into."""
-    row = fetch_one(conn, "SELECT key, id, merged_into FROM entity WHERE id = ?", golden)
-    while row is not None and row[2] is not None:
-        row = fetch_one(conn, "SELECT key, id, merged_into FROM entity WHERE key = ?", row[2])
-    return None if row is None else (int(row[0]), str(row[1]))
+def follow(conn: Connection, golden: str) -> tuple[int, str, str] | None:
+    """The living entity that a golden id leads to, as (key, id, kind): itself or the one it was merged into."""
+    row = fetch_one(conn, "SELECT key, id, kind, merged_into FROM entity WHERE id = ?", golden)
+    while row is not None and row[3] is not None:
+        row = fetch_one(conn, "SELECT key, id, kind, merged_into FROM entity WHERE key = ?", row[3])
+    return None if row is None else (int(row[0]), str(row[1]), str(row[2]))

@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from mapping.derived import Derived
+    from mapping.derived import Derived, EventRow
 
-_EVENT = (*Event._fields, "known_at")
 _IDENTITY = tuple(Profile._fields.index(name) for name in ("kind", "name", "given_name", "family_name", "company"))
 
-
-_PLACE = itemgetter(0, 1, 2)
+_first = itemgetter(0)
+"""What tables of rows are sorted by before they are inserted: neighbours share a page."""
 
 
 class Kept(NamedTuple):
@@ -69,22 +68,23 @@ def _save_events(
 ) -> tuple[Kept, set[int]]:
     """Add what is new, retract what is told no more, and say of whom."""
     if not again:
-        _add_events(conn, derived.events, known_at)
-        return Kept(len(derived.events), 0), {event.subject for event in derived.events}
+        _add_events(conn, derived.rows, known_at)
+        return Kept(len(derived.rows), 0), set(map(_first, derived.rows))
     known = _events_by_id(conn, again)
-    told = {event.id for event in derived.events}
+    told = {event[2] for event in derived.rows}
     told_at = {(row[0], row[3], row[1]) for row in known.values() if row[4] is None}
     floors = derived.floors
-    news: list[Event] = []
+    news: list[EventRow] = []
     revived: list[tuple[int, int, bytes]] = []
-    for event in derived.events:
-        row = known.get(event.id)
+    for event in derived.rows:
+        subject, at, id_, kind = event[:4]
+        row = known.get(id_)
         if row is not None:
             if row[4] is not None:
-                revived.append((event.subject, event.at, event.id))
+                revived.append((subject, at, id_))
             continue
-        floor = floors.get((event.subject, event.kind))
-        if floor is not None and event.at <= floor and (event.subject, event.kind, event.at) in told_at:
+        floor = floors.get((subject, kind))
+        if floor is not None and at <= floor and (subject, kind, at) in told_at:
             continue  # the first entry that is still held: what it was derived from beside its forerunner stands
         news.append(event)
     gone = [
@@ -99,14 +99,13 @@ def _save_events(
         executemany(conn, f"DELETE FROM event{place}", gone)
     else:
         executemany(conn, f"UPDATE event SET retracted_at = ?{place}", [(known_at, *row) for row in gone])
-    subjects = {event.subject for event in news} | {row[0] for row in (*revived, *gone)}
+    subjects = {*map(_first, news)} | {row[0] for row in (*revived, *gone)}
     return Kept(len(news) + len(revived), len(gone)), subjects
 
 
-def _add_events(conn: Connection, events: Sequence[Event], known_at: int) -> None:
-    """Insert in the order of the table, neighbours together."""
-    rows = [(*event, known_at) for event in sorted(events, key=_PLACE)]
-    upsert(conn, "event", _EVENT, ("subject", "at", "id"), rows, update=())
+def _add_events(conn: Connection, events: Sequence[EventRow], known_at: int) -> None:
+    rows = sorted(events, key=_first)
+    upsert(conn, "event", Event._fields, ("subject", "at", "id"), rows, update=(), same={"known_at": known_at})
 
 
 def _events_by_id(conn: Connection, origins: Collection[int]) -> dict[bytes, tuple[int, int, bytes, str, int | None]]:
@@ -132,7 +131,7 @@ def _save_profiles(conn: Connection, profiles: Sequence[Profile], again: Collect
         rows.append(profile)
         if before is None or any(before[place] != profile[place] for place in _IDENTITY):
             moved.add(profile.record)
-    upsert(conn, "profile", Profile._fields, ("record",), rows)
+    upsert(conn, "profile", Profile._fields, ("record",), sorted(rows, key=_first))
     return moved, {profile.record for profile in rows}
 
 
@@ -150,12 +149,15 @@ def _save_links(conn: Connection, links: Sequence[Link], again: Collection[int])
         "DELETE FROM link WHERE origin = ? AND kind = ? AND source = ? AND target = ?",
         [link[:4] for link in gone],
     )
-    upsert(conn, "link", Link._fields, ("origin", "kind", "source", "target"), sorted(came, key=lambda link: link[:4]))
+    upsert(conn, "link", Link._fields, ("origin", "kind", "source", "target"), sorted(came, key=_first))
     return gone + came
 
 
 def _save_idents(conn: Connection, idents: Sequence[Ident], again: Collection[int]) -> set[int]:
-    """The records whose identifiers differ."""
+    """The records whose identifiers differ, and those that still carry one which another gave up.
+
+    Whoever gave it up may have been what kept the others apart: a name that contradicted theirs.
+    """
     told = set(idents)
     known: set[Ident] = set()
     if again:
@@ -164,7 +166,12 @@ def _save_idents(conn: Connection, idents: Sequence[Ident], again: Collection[in
     gone, came = known - told, told - known
     executemany(conn, "DELETE FROM ident WHERE kind = ? AND value = ? AND record = ?", list(gone))
     upsert(conn, "ident", Ident._fields, Ident._fields, sorted(came), update=())
-    return {ident.record for ident in (*gone, *came)}
+    moved = {ident.record for ident in (*gone, *came)}
+    for kind, value in {ident[:2] for ident in gone}:
+        moved.update(
+            record for (record,) in fetch(conn, "SELECT record FROM ident WHERE kind = ? AND value = ?", kind, value)
+        )
+    return moved
 
 
 def events_of(conn: Connection, records: Collection[int]) -> list[Event]:

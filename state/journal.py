@@ -8,16 +8,15 @@ unsettled, and is settled by reading back, never by sending again.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from mapping.errors import PlanRefused
 from mapping.records import Ref
-from mapping.text import Message, say
+from mapping.text import say
 from reconcile.changes import Change, Kind, Outcome, Settlement, Value
-from state import chain, meta
+from state import chain, clock, messages, meta
 from state.sql import any_of, execute, executemany, fetch, fetch_one, insert, listed
 from state.store import refresh_payload
 
@@ -26,14 +25,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from mapping.text import Message
     from state.engine import Database
 
 APPROVED = "approved"
 HELD = "held"
 APPLIED = "applied"
-
-DONE = (Outcome.APPLIED, Outcome.VERIFIED)
-"""The outcomes after which the value may be taken to be there."""
 
 _COLUMNS = (
     "id",
@@ -89,7 +86,7 @@ def intend(db: Database, digest: str, changes: Sequence[Change], *, run: int, no
     Called before any of them is sent, for a part of the plan or all of it. Changes that waited in the held plan keep
     their ids. Raises PlanRefused where the plan is held and no valid approval stands.
     """
-    at = _now(now_ms)
+    at = clock.now(now_ms)
     if not changes:
         return []
     with db.write() as conn:
@@ -161,7 +158,7 @@ def settle(db: Database, settled: Iterable[tuple[int, Settlement]], *, now_ms: i
     pairs = list(settled)
     if not pairs:
         return
-    at = _now(now_ms)
+    at = clock.now(now_ms)
     read: dict[int, dict[str, object]] = {}
     for _, settlement in pairs:
         if settlement.is_read:
@@ -171,7 +168,7 @@ def settle(db: Database, settled: Iterable[tuple[int, Settlement]], *, now_ms: i
         executemany(
             conn,
             "UPDATE change SET outcome = ?, detail = ?, settled_at = ? WHERE id = ?",
-            [(s.outcome.value, _dump_message(s.detail), at, id_) for id_, s in pairs],
+            [(s.outcome.value, None if s.detail is None else messages.dump(s.detail), at, id_) for id_, s in pairs],
         )
         refresh_payload(conn, read)
         lines = [[id_, s.outcome.value] for id_, s in pairs]
@@ -298,22 +295,9 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         entity=entity,
     )
     state = None if outcome is None else Outcome(outcome)
-    return Entry(id_, plan, run, change, state, _load_message(detail), intended_at, settled_at)
+    said = None if detail is None else messages.load(detail)
+    return Entry(id_, plan, run, change, state, said, intended_at, settled_at)
 
 
 def _dump(value: Value) -> str:
     return orjson.dumps(value).decode()
-
-
-def _dump_message(message: Message | None) -> str | None:
-    if message is None:
-        return None
-    return orjson.dumps([message.template, dict(message.values)], default=str).decode()
-
-
-def _load_message(text: str | None) -> Message | None:
-    return None if text is None else Message(*orjson.loads(text))
-
-
-def _now(now_ms: int | None) -> int:
-    return int(time.time() * 1000) if now_ms is None else now_ms

@@ -24,19 +24,14 @@ PLAN = "plan"
 def add(conn: Connection, step: str, keys: Iterable[int]) -> None:
     """The keys wait for the step."""
     values = "unnest(?::bigint[]) AS k (value)" if is_postgres(conn) else "json_each(?) AS k"
-    sql = f"INSERT INTO pending (step, key) SELECT ?, k.value FROM {values} WHERE TRUE ON CONFLICT DO NOTHING"
-    if is_postgres(conn):
-        sql = sql.replace("SELECT ?", "SELECT ?::text")
-    execute(conn, sql, step, listed(conn, keys))
+    select = f"SELECT CAST(? AS TEXT), k.value FROM {values} WHERE TRUE"
+    execute(conn, f"INSERT INTO pending (step, key) {select} ON CONFLICT DO NOTHING", step, listed(conn, keys))
 
 
 def add_selected(conn: Connection, step: str, select: str, *params: object) -> int:
     """The keys that a statement of one column selects wait for the step; returns how many came to wait."""
-    sql = f"INSERT INTO pending (step, key) SELECT CAST(? AS VARCHAR), k FROM ({select}) AS s (k)"
-    if not is_postgres(conn):
-        sql = f"INSERT INTO pending (step, key) WITH s (k) AS ({select}) SELECT ?, k FROM s"
-        return execute(conn, f"{sql} WHERE TRUE ON CONFLICT DO NOTHING", *params, step)
-    return execute(conn, f"{sql} ON CONFLICT DO NOTHING", step, *params)
+    keys = f"WITH s (k) AS ({select}) SELECT CAST(? AS TEXT), k FROM s WHERE TRUE"
+    return execute(conn, f"INSERT INTO pending (step, key) {keys} ON CONFLICT DO NOTHING", *params, step)
 
 
 def take(conn: Connection, step: str, limit: int, *, after: int | None = None) -> list[int]:

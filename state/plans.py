@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +11,7 @@ import orjson
 
 from mapping.errors import OperatorError, Problem
 from mapping.text import Message, say
-from state import chain, meta
+from state import chain, clock, messages, meta
 from state.journal import APPLIED, APPROVED, HELD, add_changes
 from state.sql import execute, fetch
 
@@ -68,13 +67,15 @@ def hold_plan(
 ) -> bool:
     """The plan waits, with its changes, for a person to approve it; False where it waits already or is approved.
 
-    Older plans of the kind that wait are superseded.
+    Older plans of the kind that wait are superseded, and their changes dropped.
     """
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     with db.write() as conn:
         known = fetch(conn, "SELECT state FROM plan WHERE digest = ?", digest)
         if known and known[0][0] in {HELD, APPROVED}:
             return False
+        older = "SELECT digest FROM plan WHERE state = ? AND kind = ?"
+        execute(conn, f"DELETE FROM change WHERE intended_at IS NULL AND plan IN ({older})", HELD, kind)
         execute(conn, "UPDATE plan SET state = ? WHERE state = ? AND kind = ?", SUPERSEDED, HELD, kind)
         execute(
             conn,
@@ -85,7 +86,7 @@ def hold_plan(
             run,
             kind,
             HELD,
-            orjson.dumps([why.template, dict(why.values)], default=str).decode(),
+            messages.dump(why),
             len(changes),
             author,
             at,
@@ -110,7 +111,7 @@ def approve(
 
     Raises OperatorError where no such plan is held, or where its author approves what another one must.
     """
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     with db.write() as conn:
         plan = find_plan(conn, digest)
         if plan is None or plan.state not in {HELD, APPROVED}:
@@ -160,7 +161,7 @@ def list_plans(conn: Connection, *, state: str | None = None, limit: int = 50) -
 
 def pause(db: Database, by: str, *, now_ms: int | None = None) -> None:
     """No change is sent until `resume`, whatever the configuration says."""
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     with db.write() as conn:
         meta.put(conn, _PAUSE, orjson.dumps([by, at]).decode())
         chain.append(db, conn, "paused", {"by": by}, now_ms=at)
@@ -181,7 +182,7 @@ def paused(conn: Connection) -> Pause | None:
 
 def _plan(row: tuple[object, ...]) -> Plan:
     digest, run, kind, state, why, *rest = row
-    message = None if why is None else Message(*orjson.loads(str(why)))
+    message = None if why is None else messages.load(str(why))
     return Plan(digest, run, kind, state, message, *rest)  # type: ignore[arg-type]  # columns in the order of the fields
 
 

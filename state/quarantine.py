@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, NamedTuple
-
-import orjson
 
 from mapping.records import Ref
 from mapping.text import Message
+from state import clock, messages
 from state.sql import any_of, execute, fetch, fetch_one, listed, upsert
 
 if TYPE_CHECKING:
@@ -35,8 +33,8 @@ class Aside(NamedTuple):
     reason: Message
 
 
-class Set(NamedTuple):
-    """One thing that is set aside. `since` is an instant in milliseconds."""
+class Quarantined(NamedTuple):
+    """One thing in quarantine. `since` is an instant in milliseconds."""
 
     id: int
     what: str
@@ -60,7 +58,7 @@ class Cause(NamedTuple):
 
 def set_aside(conn: Connection, things: Iterable[Aside], run: int, *, now_ms: int | None = None) -> None:
     """The things are in quarantine; one that was there already keeps its first instant."""
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     rows = [
         (
             thing.what,
@@ -68,7 +66,7 @@ def set_aside(conn: Connection, things: Iterable[Aside], run: int, *, now_ms: in
             str(thing.ref),
             thing.field,
             thing.reason.template,
-            orjson.dumps(dict(thing.reason.values), default=str).decode(),
+            messages.dump_values(thing.reason),
             run,
             at,
             None,
@@ -85,6 +83,12 @@ def set_aside(conn: Connection, things: Iterable[Aside], run: int, *, now_ms: in
     )
 
 
+def has_any(conn: Connection, what: str) -> bool:
+    """Whether anything of this kind is in quarantine."""
+    sql = "SELECT 1 FROM quarantine WHERE released_at IS NULL AND what = ? LIMIT 1"
+    return fetch_one(conn, sql, what) is not None
+
+
 def causes(conn: Connection) -> list[Cause]:
     """What is in quarantine, grouped by cause and field, the most frequent first."""
     rows = fetch(
@@ -97,7 +101,7 @@ def causes(conn: Connection) -> list[Cause]:
 
 def quarantined(
     conn: Connection, *, cause: str | None = None, what: str | None = None, after: int = 0, limit: int = 200
-) -> list[Set]:
+) -> list[Quarantined]:
     """What is in quarantine, in the order in which it came there, from beyond the id `after`."""
     rows = fetch(
         conn,
@@ -111,14 +115,14 @@ def quarantined(
         limit,
     )
     return [
-        Set(id_, kind, Ref.parse(ref), field, Message(template, orjson.loads(detail)), run, since)
+        Quarantined(id_, kind, Ref.parse(ref), field, Message(template, messages.load_values(detail)), run, since)
         for id_, kind, ref, field, template, detail, run, since in rows
     ]
 
 
 def fields_aside(conn: Connection, records: Sequence[int]) -> set[tuple[int, str]]:
     """Which fields of these records are not to be written, since the vendor refused them: (record key, field)."""
-    if fetch_one(conn, "SELECT 1 FROM quarantine WHERE released_at IS NULL AND what = ? LIMIT 1", CHANGE) is None:
+    if not has_any(conn, CHANGE):
         return set()
     sql = f"SELECT record, field FROM quarantine WHERE released_at IS NULL AND what = ? AND {any_of(conn, 'record')}"
     return set(fetch(conn, sql, CHANGE, listed(conn, records)))
@@ -133,15 +137,15 @@ def count(conn: Connection, *, run: int | None = None) -> int:
 
 def release(conn: Connection, ids: Sequence[int], *, now_ms: int | None = None) -> list[int]:
     """The things are free again; returns the keys of their records, for those who take them up anew."""
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     sql = f"UPDATE quarantine SET released_at = ? WHERE {any_of(conn, 'id')} AND released_at IS NULL RETURNING record"
     return sorted({row[0] for row in fetch(conn, sql, at, listed(conn, ids))})
 
 
 def release_mended(conn: Connection, what: str, records: Iterable[int], *, now_ms: int | None = None) -> None:
     """What was set aside of these records is free again, since they went through; costs nothing where nothing was."""
-    if fetch_one(conn, "SELECT 1 FROM quarantine WHERE released_at IS NULL AND what = ? LIMIT 1", what) is None:
+    if not has_any(conn, what):
         return
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     sql = f"UPDATE quarantine SET released_at = ? WHERE released_at IS NULL AND what = ? AND {any_of(conn, 'record')}"
     execute(conn, sql, at, what, listed(conn, records))

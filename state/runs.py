@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from state import clock
 from state.sql import execute, fetch, fetch_one
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Run(NamedTuple):
 
 def begin_run(conn: Connection, verb: str, *, now_ms: int | None = None) -> int:
     """A run of that verb has begun; returns its number."""
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     row = fetch_one(conn, "INSERT INTO run (verb, status, started_at) VALUES (?, 'running', ?) RETURNING id", verb, at)
     assert row is not None
     return int(row[0])
@@ -42,14 +42,14 @@ def finish_run(
     conn: Connection, run: int, status: str, summary: Mapping[str, Any] | None = None, *, now_ms: int | None = None
 ) -> None:
     """The run has ended: done, partial, held or failed."""
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     text = None if summary is None else orjson.dumps(dict(summary), default=str).decode()
     execute(conn, "UPDATE run SET status = ?, finished_at = ?, summary = ? WHERE id = ?", status, at, text, run)
 
 
 def close_abandoned(conn: Connection, *, now_ms: int | None = None) -> int:
     """Runs whose process went away have failed; to be called by the holder of the lease, before it begins a run."""
-    at = int(time.time() * 1000) if now_ms is None else now_ms
+    at = clock.now(now_ms)
     return execute(conn, "UPDATE run SET status = 'failed', finished_at = ? WHERE status = 'running'", at)
 
 

@@ -42,7 +42,12 @@ class Source(SQLModel, table=True):
 
 
 class Record(SQLModel, table=True):
-    """One vendor row as it was last read. `seq` grows with every change and orders the work of the later steps."""
+    """One vendor row as it was last read. `seq` grows with every change and orders the work of the later steps.
+
+    `hash` is of the payload and the key; the index holds it, so that it alone tells the sum over neighbours.
+    """
+
+    __table_args__ = (Index("ix_record_seq", "seq", "hash"),)
 
     key: int = Field(sa_column=_big(primary_key=True))
     source: int = Field(sa_column=Column(SmallInteger, nullable=False))
@@ -51,7 +56,7 @@ class Record(SQLModel, table=True):
     hash: int = Field(sa_column=_big())
     payload: str = Field(sa_column=Column(Text, nullable=False))
     is_deleted: bool = False
-    seq: int = Field(sa_column=_big(index=True))
+    seq: int = Field(sa_column=_big())
 
 
 class RecordChange(SQLModel, table=True):
@@ -366,7 +371,7 @@ class Change(SQLModel, table=True):
 class Journal(SQLModel, table=True):
     """The chain: every intention, outcome and decision of a person, each line sealed with the one before it.
 
-    `body` holds ids and salted hashes of values, never values, so that erasing a person leaves the chain whole.
+    `body` holds ids and keyed hashes of values, never values, so that erasing a person leaves the chain whole.
     """
 
     id: int | None = Field(default=None, sa_column=_serial())

@@ -9,7 +9,9 @@ read once for all of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from mapping.events import CUSTOMER_EVENTS, Event, EventKind, LinkKind, Profile
 from mapping.facts import CHANGING, READ
@@ -18,18 +20,17 @@ from mapping.stages import ALL_KINDS
 from state.sql import Row, any_of, fetch, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
     from mapping.stages import Course
 
-_ENTITY = len(Event._fields)
-"""Where the entity's key stands behind the columns of an event."""
 _SOURCE = len(Profile._fields)
 """Where the source's number stands behind the columns of a profile; the record's and the entity's keys follow."""
 
 _BORN = Profile._fields.index("created_at")
+_SUBJECT = itemgetter(0)
 _AT, _KIND = Event._fields.index("at"), Event._fields.index("kind")
 
 _BEARING = frozenset({*CUSTOMER_EVENTS, EventKind.ATTRIBUTE_CHANGED})
@@ -69,22 +70,23 @@ def read_timelines(
 ) -> Timelines:
     """Everything that decides some entities of one kind; an entity without records has an empty timeline.
 
-    With a `course`, only what it looks at is read: enough to decide, and other columns and kinds of events are missing.
+    With a `course`, only what it looks at is read: enough to decide, and other kinds of events are missing, as are the
+    columns of an event between those that it looks at and the quantity.
     """
     chunk = _Chunk(conn, sources, course)
     chunk.read(entities)
     if kind == "person":
-        opportunities = chunk.neighbours(entities, LinkKind.PARTY, is_source=True)
-        accounts = chunk.neighbours(entities, LinkKind.EMPLOYED, is_source=True)
-        chunk.read(_all(opportunities))
+        opportunities = _neighbours(conn, entities, LinkKind.PARTY, is_source=True)
+        accounts = _neighbours(conn, entities, LinkKind.EMPLOYED, is_source=True)
+        chunk.read(_all(opportunities), with_profiles=False)
         chunk.read(_all(accounts), bearing_only=True)
     elif kind == "account":
         accounts = {}
-        opportunities = chunk.neighbours(entities, LinkKind.OWNED, is_source=False)
-        chunk.read(_all(opportunities))
+        opportunities = _neighbours(conn, entities, LinkKind.OWNED, is_source=False)
+        chunk.read(_all(opportunities), with_profiles=False)
     else:
         opportunities = {}
-        accounts = chunk.neighbours(entities, LinkKind.OWNED, is_source=True)
+        accounts = _neighbours(conn, entities, LinkKind.OWNED, is_source=True)
         chunk.read_profiles(_all(accounts))
     timelines = []
     for entity in entities:
@@ -107,93 +109,108 @@ class _Chunk:
     def __init__(self, conn: Connection, sources: Sources, course: Course | None) -> None:
         self._conn, self._sources = conn, sources
         self._kinds = ALL_KINDS if course is None else course.kinds
-        self._event = _columns("e", Event._fields) if course is None else _lean_event(course)
-        self._profile = _columns("p", Profile._fields, None if course is None else READ)
+        self._event = ", ".join(f"e.{name}" for name in Event._fields) if course is None else _lean_event(course)
+        self._profile = ", ".join(f"p.{name}" if course is None or name in READ else "NULL" for name in Profile._fields)
         self.profiles: dict[int, list[Row]] = {}
         self.events: dict[int, list[Row]] = {}
         self.records: dict[int, Whereabouts] = {}
 
-    def read(self, entities: Iterable[int], *, bearing_only: bool = False) -> None:
+    def read(self, entities: Iterable[int], *, bearing_only: bool = False, with_profiles: bool = True) -> None:
         """The profiles and events of these entities' own records are at hand; if asked, only what bears on people."""
         wanted = [entity for entity in entities if entity not in self.events]
         if not wanted:
             return
-        self.read_profiles(wanted)
+        belongs = self.read_profiles(wanted) if with_profiles else self._place(wanted)
         kinds = [kind for kind in self._kinds if kind in _BEARING] if bearing_only else self._kinds
         names = ", ".join(f"'{EventKind(kind)}'" for kind in kinds) or "NULL"
         which = "" if len(kinds) == len(ALL_KINDS) else f" AND e.kind IN ({names})"
         sql = f"""
-        SELECT {self._event}, m.entity FROM membership m JOIN event e ON e.subject = m.record
-        WHERE {any_of(self._conn, "m.entity")} AND e.retracted_at IS NULL{which}
+        SELECT {self._event} FROM event e
+        WHERE {any_of(self._conn, "e.subject")} AND e.retracted_at IS NULL{which}
         """
         events = self.events
         for entity in wanted:
             events[entity] = []
-        for row in fetch(self._conn, sql, listed(self._conn, wanted)):
-            events[row[_ENTITY]].append(row)
+        for subject, rows in groupby(fetch(self._conn, sql, listed(self._conn, belongs)), _SUBJECT):
+            events[belongs[subject]].extend(rows)
 
-    def read_profiles(self, entities: Iterable[int]) -> None:
-        """The profiles of these entities' own records are at hand, in order of preference."""
+    def read_profiles(self, entities: Iterable[int]) -> dict[int, int]:
+        """The profiles of these entities' own records are at hand, in order of preference.
+
+        Returns the entity of each of those records.
+        """
         wanted = [entity for entity in entities if entity not in self.profiles]
-        if not wanted:
-            return
         sql = f"""
         SELECT {self._profile}, r.source, m.record, m.entity
         FROM membership m LEFT JOIN record r ON r.key = m.record LEFT JOIN profile p ON p.record = m.record
         WHERE {any_of(self._conn, "m.entity")}
         """
-        for entity in wanted:
-            self.profiles[entity] = []
-        system, rank = self._sources.system, self._sources.rank
-        for row in fetch(self._conn, sql, listed(self._conn, wanted)):
-            source, record, entity = row[_SOURCE:]
-            if source is not None:
-                self.records[record] = Whereabouts(system[source], entity)
+        found: dict[int, list[Row]] = {entity: [] for entity in wanted}
+        rows = fetch(self._conn, sql, listed(self._conn, wanted)) if wanted else []
+        for row in rows:
             if row[0] is not None:
-                self.profiles[entity].append(row)
-        unknown = (True, len(rank))
-        for profiles in self.profiles.values():
+                found[row[-1]].append(row)
+        rank, unknown = self._sources.rank, (True, len(self._sources.rank))
+        for profiles in found.values():
             if len(profiles) > 1:
                 profiles.sort(key=lambda row: (rank.get(row[_SOURCE], unknown), row[0]))
+        self.profiles |= found
+        return self._belong(row[_SOURCE:] for row in rows)
 
-    def neighbours(self, entities: Sequence[int], kind: LinkKind, *, is_source: bool) -> dict[int, list[int]]:
-        """The entities to which these refer by links of a kind; those that refer to them where `is_source` is not."""
-        here, there = ("source", "target") if is_source else ("target", "source")
+    def _place(self, entities: Sequence[int]) -> dict[int, int]:
+        """Where the records of these entities belong is at hand; returns the entity of each of them."""
         sql = f"""
-        SELECT DISTINCT m.entity, o.entity FROM membership m
-        JOIN link l ON l.{here} = m.record AND l.kind = ?
-        JOIN membership o ON o.record = l.{there}
+        SELECT r.source, m.record, m.entity FROM membership m LEFT JOIN record r ON r.key = m.record
         WHERE {any_of(self._conn, "m.entity")}
         """
-        found: dict[int, list[int]] = defaultdict(list)
-        for entity, other in fetch(self._conn, sql, kind.value, listed(self._conn, entities)):
-            if entity != other:
-                found[entity].append(other)
-        for others in found.values():
-            others.sort()
-        return found
+        return self._belong(fetch(self._conn, sql, listed(self._conn, entities)))
+
+    def _belong(self, rows: Iterable[Row]) -> dict[int, int]:
+        system, entities = self._sources.system, {}
+        for source, record, entity in rows:
+            entities[record] = entity
+            if source is not None:
+                self.records[record] = Whereabouts(system[source], entity)
+        return entities
 
 
-def _columns(table: str, names: Sequence[str], wanted: Collection[str] | None = None) -> str:
-    """The columns in their places; NULL in place of those that nobody wants."""
-    return ", ".join(f"{table}.{name}" if wanted is None or name in wanted else "NULL" for name in names)
+def _neighbours(conn: Connection, entities: Sequence[int], kind: LinkKind, *, is_source: bool) -> dict[int, list[int]]:
+    """The entities to which these refer by links of a kind; those that refer to them where `is_source` is not."""
+    here, there = ("source", "target") if is_source else ("target", "source")
+    sql = f"""
+    SELECT DISTINCT m.entity, o.entity FROM membership m
+    JOIN link l ON l.{here} = m.record AND l.kind = ?
+    JOIN membership o ON o.record = l.{there}
+    WHERE {any_of(conn, "m.entity")}
+    """
+    found: dict[int, list[int]] = defaultdict(list)
+    for entity, other in fetch(conn, sql, kind.value, listed(conn, entities)):
+        if entity != other:
+            found[entity].append(other)
+    for others in found.values():
+        others.sort()
+    return found
 
 
 def _lean_event(course: Course) -> str:
-    """The columns of an event that the fold looks at: what changed is wanted of changes only."""
+    """The columns of an event up to the last that the fold looks at, and its quantity.
+
+    What changed is wanted of changes only.
+    """
     changing = ", ".join(f"'{kind}'" for kind in sorted(CHANGING))
+    last = max(map(Event._fields.index, {"after", *course.event_facts}))
     found = []
-    for name in Event._fields:
+    for name in Event._fields[: last + 1]:
         if name in _WALKED or name in course.event_facts:
             found.append(f"e.{name}")
         elif name in {"name", "before", "after"}:
             found.append(f"CASE WHEN e.kind IN ({changing}) THEN e.{name} END")
         else:
             found.append("NULL")
-    return ", ".join(found)
+    return ", ".join([*found, "e.quantity"])
 
 
-_WALKED = frozenset({"subject", "at", "id", "kind", "since", "quantity"})
+_WALKED = frozenset({"subject", "at", "id", "kind", "since"})
 """The columns of an event that every fold looks at."""
 
 
@@ -216,13 +233,4 @@ def kinds_of_entities(conn: Connection, entities: Sequence[int]) -> dict[int, st
 
 def people_of(conn: Connection, accounts: Sequence[int]) -> dict[int, list[int]]:
     """The people of each account."""
-    sql = f"""
-    SELECT DISTINCT m.entity, o.entity FROM membership m
-    JOIN link l ON l.target = m.record AND l.kind = ?
-    JOIN membership o ON o.record = l.source
-    WHERE {any_of(conn, "m.entity")}
-    """
-    found: dict[int, list[Any]] = defaultdict(list)
-    for account, person in fetch(conn, sql, LinkKind.EMPLOYED.value, listed(conn, accounts)):
-        found[account].append(person)
-    return found
+    return _neighbours(conn, accounts, LinkKind.EMPLOYED, is_source=False)

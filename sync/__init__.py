@@ -1,0 +1,1 @@
+"""The shell: command line, daemon, pipeline, configuration."""

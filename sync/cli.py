@@ -5,9 +5,11 @@ Data goes to standard output, talk to standard error. Imports wait until their c
 
 from __future__ import annotations
 
+import errno
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -338,6 +340,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit code; turns every error of ours into prose or JSON."""
     words = hoist(sys.argv[1:] if arguments is None else arguments)
     is_json = "--json" in words
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a letter shows a question mark
+            stream.reconfigure(errors="replace")
     try:
         code = app(words, standalone_mode=not is_json)
         sys.exit(code or 0)
@@ -348,8 +353,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(EXIT_INTERRUPTED)
+    except OSError as error:
+        if error.errno not in _OPERATORS:
+            raise
+        sys.exit(_tell(_unusable(error), words))
+
+
+_OPERATORS = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT, errno.EISDIR, errno.ENOTDIR,
+    errno.EEXIST, errno.EADDRINUSE,
+}  # fmt: skip
+"""What the machine refuses because of its files, its disk or its ports: a person mends it."""
+
+
+def _unusable(error: OSError) -> HeadraceError:
+    from mapping.errors import OperatorError, Problem
+    from mapping.text import say
+
+    where = str(error.filename) if error.filename else "headrace"
+    return OperatorError([Problem(where, say("cannot be used: {why}", why=error.strerror))], exit_code=1)
 
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -369,7 +393,8 @@ def _tell(error: HeadraceError, words: Sequence[str]) -> int:
     from sync.catalogue import LANGUAGES, Catalogue, preferred_language
     from sync.screen import Screen
 
-    language = next((after for word, after in pairwise(words) if word == "--lang"), "")
+    spelt = [word for each in words for word in each.split("=", 1)]
+    language = next((after for word, after in pairwise(spelt) if word == "--lang"), "")
     catalogue = Catalogue(language if language in LANGUAGES else preferred_language())
     return Screen(catalogue, is_json="--json" in words).error(error)
 

@@ -10,7 +10,6 @@ import os
 import signal
 import threading
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -145,11 +144,12 @@ class Daemon:
             logger.exception("cycle.failed", system=" ".join(systems))
             return
         for system in systems:
-            is_down = summary.systems[system].error is not None
-            if is_down and system not in self._down:
-                logger.error("system.down", system=system, run_id=summary.run)
+            why = summary.systems[system].error
+            if why is not None and system not in self._down:
+                # The sentence without its values: they may be a vendor's words.
+                logger.error("system.down", system=system, run_id=summary.run, fault=why.template)
                 self._down.add(system)
-            elif not is_down and system in self._down:
+            elif why is None and system in self._down:
                 logger.info("system.recovered", system=system, run_id=summary.run)
                 self._down.discard(system)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from mapping.instants import to_iso
 from reconcile.plan import Policy, Role, Target, Why, Wish
 
@@ -78,5 +80,7 @@ class Drafting:
             yield Wish(table.score, Role.SCORE, showing.score, f"score {showing.score}", showing.score_rule)
         if table.id:
             yield Wish(table.id, Role.ID, showing.entity, "canonical id", "id")
-        for name, fact in table.extra.items():
-            yield Wish(name, Role.EXTRA, showing.facts.get(fact), f"fact {fact}", fact)
+        if table.extra:
+            facts = orjson.loads(showing.facts)
+            for name, fact in table.extra.items():
+                yield Wish(name, Role.EXTRA, facts.get(fact), f"fact {fact}", fact)

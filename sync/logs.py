@@ -62,6 +62,7 @@ def configure(*, is_verbose: bool = False, is_daemon: bool = False, as_json: boo
     root.setLevel(logging.WARNING)
     level = logging.DEBUG if is_verbose else logging.INFO if is_daemon else logging.ERROR
     logging.getLogger("headrace").setLevel(level)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it warns of every poll that waits for the one before
 
 
 def _drop_foreign_text(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

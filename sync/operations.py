@@ -22,7 +22,7 @@ from sync.house import written_fields
 from sync.pipeline import run_book
 from sync.plans import SavedPlan, load, with_cost
 from sync.steps.apply import apply
-from sync.steps.plan import Draft, joined, reasons_to_wait, whole_plan
+from sync.steps.plan import Draft, joined, reasons_to_wait, remember_populations, whole_plan
 from sync.summary import Summary
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def write_plan(house: House, digest: str, changes: Sequence[Change]) -> Summary:
         draft.take(changes, digest)
         if changes:
             apply(house, draft, summary)
+            remember_populations(house, is_accepted=True)
     return summary
 
 

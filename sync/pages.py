@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mapping.instants import to_ms
@@ -76,9 +79,17 @@ def show_overview(screen: Screen, house: House, summary: Summary, person: str) -
     )
     _example(screen, house, person)
     screen.say()
-    command = f"headrace --config {house.path}"
+    name = invoked_as()
+    command = f"{name} --config {house.path}"
     screen.say("Next: {command} explain {person}", command=command, person=person)
-    screen.say("      {command} plan · {command} runs · headrace init", command=command)
+    screen.say("      {command} plan · {name} init", command=command, name=name)
+
+
+def invoked_as() -> str:
+    """How to call headrace again from here: its name where the shell finds it, else the way it was called."""
+    found = shutil.which("headrace")
+    called = Path(sys.argv[0])
+    return "headrace" if found and called.exists() and Path(found).samefile(called) else str(called)
 
 
 def _funnel(screen: Screen, definition: Definition, reached: Sequence[Reached]) -> None:
@@ -111,7 +122,7 @@ def _example(screen: Screen, house: House, person: str) -> None:
         if entity is None:
             return
         story = explaining.explain(conn, entity, house.program, list(house.connectors))
-        shown = targets.showings(conn, house.drafting.model, [entity.key])
+        shown = targets.showings(conn, house.drafting.model, [entity.key], house.ours)
     who = "、" if screen.words.language == "ja" else ", "
     name = who.join(filter(None, (story["name"].get("name"), story["name"].get("company"))))
     screen.say("  for example  {name}", name=name)
@@ -131,7 +142,7 @@ def _example(screen: Screen, house: House, person: str) -> None:
         screen.say(
             "               {label} {stage} on {at}: {cause}",
             label=label,
-            stage=step["to"],
+            stage=stage_label(house.definition, step["to"], screen.words.language),
             at=local_time(to_ms(step["at"]), house.config.company.zone),
             cause=_cause(screen, house, step, story),
         )
@@ -139,19 +150,22 @@ def _example(screen: Screen, house: House, person: str) -> None:
 
 
 def _cause(screen: Screen, house: House, step: Mapping[str, Any], story: Mapping[str, Any]) -> str:
-    """The rule of a step, and the event that made it true."""
+    """The event that made a step true, and its rule where that is more than the event's own name."""
     events = {event["id"]: event for event in story["events"]}
-    causes = [_event_words(screen, events[id_]) for id_ in step["events"] if id_ in events]
-    rule = house.definition.rule_texts().get(step["rule"], step["rule"])
-    return f"{rule}" + (f" ({causes[-1]})" if causes else "")
+    kinds = [events[id_] for id_ in step["events"] if id_ in events]
+    rule: str = house.definition.rule_texts().get(step["rule"], step["rule"])
+    if not kinds:
+        return rule
+    told = _event_words(screen, kinds[0])
+    return told if rule == kinds[0]["kind"] else f"{told}  ({rule})"
 
 
 def _event_words(screen: Screen, event: Mapping[str, Any]) -> str:
-    words = [screen.words(event["kind"])]
-    if event.get("name"):
-        words.append(screen.words("“{name}”", name=event["name"]))
+    words = [screen.words(event["kind"]).replace("_", " ")]
     if event.get("before") or event.get("after"):
         words.append(f"{event.get('before') or EMPTY} → {event.get('after') or EMPTY}")
+    elif event.get("name"):
+        words.append(screen.words("“{name}”", name=event["name"]))
     if event.get("reason"):
         words.append(f"[{event['reason']}]")
     if event.get("quantity", 1) > 1:

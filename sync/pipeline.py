@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from sync.steps.poll import Progress
 
 
+MANY = 10_000
+"""Changed records after which the database should look at its tables anew before the next steps search them."""
+
+
 def run_cycle(
     house: House,
     progress: Progress,
@@ -70,18 +74,20 @@ def run_cycle(
                 ),
                 connectors,
             )
+            if summary.changed >= MANY:
+                house.db.analyze()
 
         with _step(summary, progress, "derive"):
-            derived = derive(house.db, house.derivers, now_ms=now_ms, run=summary.run)
+            derived = derive(house.db, house.derivers, now_ms=now_ms, run=summary.run, stop=house.stop)
             summary.events, summary.unmapped = derived.events, derived.unmapped
 
         with _step(summary, progress, "resolve"):
-            resolved = resolve(house.db, now_ms=now_ms)
+            resolved = resolve(house.db, now_ms=now_ms, stop=house.stop)
             summary.people, summary.accounts, summary.doubts = resolved.people, resolved.accounts, resolved.doubts
 
         with _step(summary, progress, "decide"):
             summary.transitions = decide(
-                house.db, house.program, now_ms=now_ms, systems=list(house.connectors)
+                house.db, house.program, now_ms=now_ms, systems=list(house.connectors), stop=house.stop
             ).transitions
 
         with _step(summary, progress, "plan"):

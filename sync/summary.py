@@ -95,6 +95,11 @@ class Summary:
     step_s: dict[str, float] = field(default_factory=dict)
 
     @property
+    def changed(self) -> int:
+        """Records that were new or had changed."""
+        return sum(count.changed for system in self.systems.values() for count in system.objects.values())
+
+    @property
     def status(self) -> str:
         """One word for the whole run."""
         if self.is_parked:

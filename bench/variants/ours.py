@@ -1,4 +1,4 @@
-"""headrace from the wire to the store: the connector's batches, each saved with its cursor in one transaction."""
+"""headrace from the wire to the store: the connector's batches, each taken in with its cursor in one transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connectors.salesforce import connect as connect_salesforce
 from mapping import vendors
 from state import runs
 from state.engine import Database, upgrade
-from state.store import save_batch
+from state.store import Intake
 from sync.house import _calm_collector
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def run(_n: int, _place: Place, ready: Ready) -> Counters:
     [object_] = connector.objects
     volatile = vendors.volatile(connector.system, object_)
     read = 0
-    with counted(db) as counts:
+    with counted(db) as counts, Intake(db, connector.system, object_, run=run, volatile=volatile) as intake:
         for batch in connector.poll(object_, None):
-            read += save_batch(db, connector.system, batch, run=run, volatile=volatile).read
+            read += intake.save(batch).read
     return told(counts, records=read)
 
 

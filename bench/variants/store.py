@@ -1,4 +1,4 @@
-"""Our store alone: `save_batch` with the same rows in the same transactions."""
+"""Our store alone: `Intake` with the same rows in the same transactions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mapping import vendors
 from mapping.records import Batch, Cursor
 from state import runs
 from state.engine import Database, upgrade
-from state.store import save_batch
+from state.store import Intake
 from sync.house import _calm_collector
 
 if TYPE_CHECKING:
@@ -37,6 +37,6 @@ def prepare(n: int, place: Place) -> tuple[Database, int, list[Batch]]:
 def run(_n: int, _place: Place, ready: tuple[Database, int, list[Batch]]) -> Counters:
     db, run, batches = ready
     volatile = vendors.volatile("salesforce", "Contact")
-    with counted(db) as counts:
-        read = sum(save_batch(db, "salesforce", batch, run=run, volatile=volatile).read for batch in batches)
+    with counted(db) as counts, Intake(db, "salesforce", "Contact", run=run, volatile=volatile) as intake:
+        read = sum(intake.save(batch).read for batch in batches)
     return told(counts, records=read)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from connectors.answers import by_status, code_of, down, throttled
+from connectors.answers import by_status, code_of, down, quotable, throttled
 from mapping.errors import SystemDown
 from mapping.text import say
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from connectors.answers import Answer, Verdict
     from mapping.text import Message
 
+QUOTA_HINT = say("All private apps of the account share it; poll less often, or ask HubSpot for more calls.")
 _LOCKED_WAIT_S = 2.0
 _POLICY_WAIT_S = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}
-_LONGEST_WORDS = 500
 
 
 class Detail(msgspec.Struct):
@@ -51,10 +51,8 @@ class ErrorBody(msgspec.Struct):
 
     @property
     def words(self) -> str:
-        """The vendor's own words, cut to a length that fits a log line."""
-        return " · ".join(dict.fromkeys(filter(None, (self.message, *(one.message for one in self.errors)))))[
-            :_LONGEST_WORDS
-        ]
+        """The vendor's own words, fit for the journal."""
+        return quotable(" · ".join(dict.fromkeys(filter(None, (self.message, *(one.message for one in self.errors))))))
 
     @property
     def missing_scopes(self) -> tuple[str, ...]:
@@ -155,7 +153,11 @@ def classify(answer: Answer, quota: Quota) -> Verdict:
     if answer.status == 429:  # noqa: PLR2004  # statuses read best as numbers
         policy = read_error(answer).policyName or ""
         if policy == "DAILY":
-            return down(quota.exhaust(answer.server_date or datetime.now(UTC)), code=policy)
+            return down(
+                quota.exhaust(answer.server_date or datetime.now(UTC)),
+                code=policy,
+                hint=QUOTA_HINT,
+            )
         return throttled(policy, wait_s=answer.retry_after_s or _POLICY_WAIT_S.get(policy))
     if answer.status == 423:  # noqa: PLR2004
         return throttled("LOCKED", wait_s=max(answer.retry_after_s or 0.0, _LOCKED_WAIT_S))
@@ -175,5 +177,5 @@ def failures(errors: Iterable[Detail], ids: Sequence[str]) -> dict[str, str]:
     for one in errors:
         for id_ in (*one.ids("objectWriteTraceId"), *one.ids("ids"), *one.ids("id")):
             if id_ in known:
-                refused[id_] = (one.message or one.category or "")[:_LONGEST_WORDS]
+                refused[id_] = quotable(one.message or one.category or "")
     return refused

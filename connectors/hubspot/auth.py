@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from connectors.answers import Course, Verdict, by_status
+from connectors.answers import of_login
 from connectors.auth import Anonymous, Secret, TokenAuth, bearer, refused
 from connectors.budget import Budget
-from connectors.http import Transport
+from connectors.http import LOGIN_DEADLINES, LOGIN_PATIENCE, Transport
 from mapping.errors import OperatorError, Problem
 from mapping.text import say
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from connectors.answers import Answer
     from connectors.auth import Auth
 
 _EARLY = 0.8
@@ -58,7 +57,14 @@ class RefreshedAuth:
         self._clock = clock
         self._renew_at = float("inf")
         self._transport = Transport(
-            system=system, origin=origin, auth=Anonymous(), classify=_classify_login, budget=Budget(), wire=wire
+            system=system,
+            origin=origin,
+            auth=Anonymous(),
+            classify=of_login,
+            budget=Budget(),
+            deadlines=LOGIN_DEADLINES,
+            patience=LOGIN_PATIENCE,
+            wire=wire,
         )
         self._tokens = TokenAuth(system, self._login)
 
@@ -66,7 +72,7 @@ class RefreshedAuth:
         """The header with a token that has a fifth of its life left at least."""
         headers = self._tokens.headers()
         if self._clock() >= self._renew_at:
-            self._tokens.refresh(headers["Authorization"])
+            self._tokens.renew(headers["Authorization"])
             headers = self._tokens.headers()
         return headers
 
@@ -143,10 +149,3 @@ def make_auth(
 
 def _secret(value: str | Secret | Callable[[], str]) -> Secret:
     return value if isinstance(value, Secret) else Secret(value)
-
-
-def _classify_login(answer: Answer) -> Verdict:
-    """A refused login is an answer, not stale credentials: there are none to replace."""
-    if answer.status in {400, 401, 403}:
-        return Verdict(course=Course.REJECTED)
-    return by_status(answer)

@@ -64,7 +64,7 @@ class HubSpot:
         self._is_known = False
         self._roles = {(one.object, one.field): one.role for one in written}
         self._reader = Reader(api, selections, pace or Pace())
-        self._writer = Writer(api, self.adjust)
+        self._writer = Writer(api, self.read, self.adjust)
 
     @property
     def calls(self) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.base import Finding, Severity
-from connectors.hubspot.answers import Rejection
+from connectors.findings import broken, fine, readable, writable
+from connectors.hubspot.answers import QUOTA_HINT, Rejection
 from connectors.hubspot.read import WHOLE
 from connectors.hubspot.schema import ACCEPTED, SchemaRefused
 from mapping.errors import SystemDown
@@ -39,19 +40,21 @@ class Doctor:
         self._open_schema = open_schema
 
     def examine(self, written: Sequence[Written], *, fix: bool) -> Iterator[Finding]:
-        """See `Connector.diagnose`; ends early where the portal cannot be used at all."""
+        """Yield what is wrong singly and what is well together; ends early where the portal cannot be used at all."""
         try:
             account = self._api.account()
         except SystemDown as down:
-            yield Finding(check="credentials", severity=Severity.ERROR, message=down.message, hint=down.hint)
+            yield broken("credentials", down)
             return
-        yield Finding(check="credentials", severity=Severity.OK, message=say("HubSpot accepts the token."))
+        yield fine("credentials", say("HubSpot accepts the token."))
         yield self._identity(account)
         if self._portal_id is not None and account.portalId != self._portal_id:
             return
         yield from self._quota()
-        for object_, selection in self._selections.items():
-            yield self._reach(object_, selection)
+        faults = {object_: self._reach(object_, selection) for object_, selection in self._selections.items()}
+        yield from filter(None, faults.values())
+        if within_reach := [object_ for object_, fault in faults.items() if fault is None]:
+            yield readable(within_reach)
         schema = self._open_schema()
         try:
             for object_ in dict.fromkeys((*(one.object for one in written), *self._selections)):
@@ -65,7 +68,7 @@ class Doctor:
         if self._portal_id is None:
             message = say("The token belongs to portal {found} ({kind}).", found=found, kind=account.accountType or "-")
             hint = say("Set portal_id = {found}, so that no other portal is ever written to.", found=found)
-            return Finding(check="identity", severity=Severity.OK, message=message, hint=hint)
+            return Finding(check="identity", severity=Severity.WARNING, message=message, hint=hint)
         if account.portalId != self._portal_id:
             return Finding(
                 check="identity",
@@ -73,7 +76,7 @@ class Doctor:
                 message=other_portal(found, str(self._portal_id)),
                 hint=say("Use a token of the right portal, or mend portal_id."),
             )
-        return Finding(check="identity", severity=Severity.OK, message=say("The portal is {found}.", found=found))
+        return fine("identity", say("The portal is {found}.", found=found))
 
     def _quota(self) -> Iterator[Finding]:
         try:
@@ -84,16 +87,16 @@ class Doctor:
             if usage.usageLimit <= 0:
                 continue
             share = usage.currentUsage / usage.usageLimit
-            yield Finding(
-                check="quota",
-                severity=Severity.WARNING if share >= _QUOTA_SHARE else Severity.OK,
-                message=say(
-                    "{used} of {limit} calls of the day are used.", used=usage.currentUsage, limit=usage.usageLimit
-                ),
+            message = say(
+                "{used} of {limit} calls of the day are used.", used=usage.currentUsage, limit=usage.usageLimit
             )
+            if share < _QUOTA_SHARE:
+                yield fine("limits", message)
+            else:
+                yield Finding(check="limits", severity=Severity.WARNING, message=message, hint=QUOTA_HINT)
 
-    def _reach(self, object_: str, selection: Selection) -> Finding:
-        """Try to read one record."""
+    def _reach(self, object_: str, selection: Selection) -> Finding | None:
+        """What keeps a record of an object from being read; None where one was."""
         check = f"read {object_}"
         try:
             if object_ == "owners":
@@ -111,10 +114,10 @@ class Doctor:
                     message=say("The portal has no leads, or the token may not read them; they are left out."),
                     hint=rejection.hint,
                 )
-            return Finding(check=check, severity=Severity.ERROR, message=rejection.message, hint=rejection.hint)
+            return broken(check, rejection)
         except SystemDown as down:
-            return Finding(check=check, severity=Severity.ERROR, message=down.message, hint=down.hint)
-        return Finding(check=check, severity=Severity.OK, message=say("{object} can be read.", object=object_))
+            return broken(check, down)
+        return None
 
     def _properties(
         self,
@@ -135,12 +138,17 @@ class Doctor:
                 )
             return
         except SystemDown as down:
-            yield Finding(
-                check=f"properties of {object_}", severity=Severity.ERROR, message=down.message, hint=down.hint
-            )
+            yield broken(f"properties of {object_}", down)
             return
+        sound = []
         for one in written:
-            yield self._field(schema, known, one, fix=fix)
+            finding = self._field(schema, known, one, fix=fix)
+            if finding:
+                yield finding
+            else:
+                sound.append(one.field)
+        if sound:
+            yield writable(object_, sound)
         ours = {one.field for one in written}
         selection = self._selections.get(object_)
         asked = (*selection.fields, *selection.histories) if selection else ()
@@ -155,8 +163,8 @@ class Doctor:
                 hint=say("What depends on them stays unknown; the portal's edition may not have them."),
             )
 
-    def _field(self, schema: Schema, known: Mapping[str, Definition], one: Written, *, fix: bool) -> Finding:
-        """One property of ours: there, of a type that will do, and with the options that it needs."""
+    def _field(self, schema: Schema, known: Mapping[str, Definition], one: Written, *, fix: bool) -> Finding | None:
+        """What is wrong with a property of ours, or was mended; None where it is there, fitting and whole."""
         name = f"{one.object}.{one.field}"
         definition = known.get(one.field)
         if definition is None:
@@ -169,9 +177,9 @@ class Doctor:
             )
         lacking = [value for value in one.options if value not in definition.options]
         if definition.is_read_only:
-            return _broken(name, say("The property {name} is read-only.", name=name))
+            return _unfit(name, say("The property {name} is read-only.", name=name))
         if definition.type not in ACCEPTED.get(one.role, frozenset({definition.type})):
-            return _broken(
+            return _unfit(
                 name,
                 say(
                     "The property {name} is of type {type}, which cannot hold a {role}.",
@@ -188,18 +196,16 @@ class Doctor:
                 lambda: schema.extend(one.object, one, definition.options),
                 fix=fix,
             )
-        return Finding(
-            check=name, severity=Severity.OK, message=say("The property {name} is as it should be.", name=name)
-        )
+        return None
 
-    def _mend(self, name: str, broken: Message, done: Message, mend: Callable[[], None], *, fix: bool) -> Finding:
+    def _mend(self, name: str, wrong: Message, done: Message, mend: Callable[[], None], *, fix: bool) -> Finding:
         if not fix:
-            return _broken(name, broken, is_fixable=True)
+            return _unfit(name, wrong, is_fixable=True)
         try:
             mend()
         except SystemDown as down:
-            return Finding(check=name, severity=Severity.ERROR, message=down.message, hint=down.hint, is_fixable=True)
-        return Finding(check=name, severity=Severity.OK, message=done)
+            return broken(name, down, is_fixable=True)
+        return fine(name, done)
 
 
 def other_portal(found: str, expected: str) -> Message:
@@ -207,6 +213,10 @@ def other_portal(found: str, expected: str) -> Message:
     return say("The token belongs to portal {found}, not to {expected}.", found=found, expected=expected)
 
 
-def _broken(name: str, message: Message, *, is_fixable: bool = False) -> Finding:
-    hint = say("`headrace doctor --fix` mends it.") if is_fixable else None
+def _unfit(name: str, message: Message, *, is_fixable: bool = False) -> Finding:
+    hint = (
+        say("`headrace doctor --fix` mends it.")
+        if is_fixable
+        else say("Name another property in the write table, or mend this one in HubSpot.")
+    )
     return Finding(check=name, severity=Severity.ERROR, message=message, hint=hint, is_fixable=is_fixable)

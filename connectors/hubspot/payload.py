@@ -12,7 +12,7 @@ import msgspec
 from mapping.instants import to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mapping.records import RecordRow
 
@@ -139,25 +139,28 @@ def to_row(row: Row, linked: Mapping[str, Sequence[str]], histories: Sequence[st
     body = bytes(row.properties)
     if body.rfind(b'""') >= 0:  # from behind, which takes half the time
         body = _EMPTIED.sub(b":null", body)
-    parts = [body[:-1], b"," if len(body) > 2 else b""]  # noqa: PLR2004  # {} has no pairs to follow
-    for target, ids in linked.items():
-        if ids and not "".join(ids).isdigit():
-            raise ValueError("an association without an id")
-        listed = '"' + '","'.join(ids) + '"' if ids else ""
-        parts.append(f'"associations.{target}":[{listed}],'.encode())
-    if histories:
-        entries = row.propertiesWithHistory or {}
-        parts += [
-            b'"history.%b":%b,' % (name.encode(), _encode(to_history(entries[name])))
-            for name in histories
-            if name in entries
-        ]
-    parts += (
+    parts = (
+        body[:-1],
+        b"," if len(body) > 2 else b"",  # noqa: PLR2004  # {} has no pairs to follow
+        b"".join(_further(row, linked, histories)) if linked or histories else b"",
         b'"archived":true,"createdAt":' if row.archived else b'"archived":false,"createdAt":',
         row.createdAt,
         b"}",
     )
     return row.id, row.updatedAt, b"".join(parts), row.archived
+
+
+def _further(row: Row, linked: Mapping[str, Sequence[str]], histories: Sequence[str]) -> Iterator[bytes]:
+    """The pairs that stand for associations and histories, each with its comma."""
+    for target, ids in linked.items():
+        if ids and not "".join(ids).isdigit():
+            raise ValueError("an association without an id")
+        listed = '"' + '","'.join(ids) + '"' if ids else ""
+        yield f'"associations.{target}":[{listed}],'.encode()
+    entries = row.propertiesWithHistory or {}
+    for name in histories:
+        if name in entries:
+            yield b'"history.%b":%b,' % (name.encode(), _encode(to_history(entries[name])))
 
 
 def inline_links(row: Row, targets: Sequence[str]) -> dict[str, Sequence[str]]:

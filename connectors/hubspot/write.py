@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, cast
 
 from connectors.http import LostAnswer
 from connectors.hubspot.answers import Rejection, failures
@@ -15,22 +13,24 @@ from mapping.errors import SystemDown
 from reconcile.changes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from connectors.hubspot.api import Api
     from connectors.settling import Adjust, Records, Remote
     from reconcile.changes import Change, Settlement
 
-_properties = msgspec.json.Decoder(dict[str, str | None]).decode
+    Read = Callable[[str, Sequence[str], Sequence[str]], Mapping[str, Mapping[str, object]]]
+
 _TOO_BAD = frozenset({400, 409, 413, 414})
 """Refusals of a batch for what stands in it, so that a smaller one may pass."""
 
 
 class Writer:
-    """Writes the changes of one object. `adjust` brings values to the form in which they are compared."""
+    """Writes the changes of one object. `read` and `adjust` are the connector's."""
 
-    def __init__(self, api: Api, adjust: Adjust) -> None:
+    def __init__(self, api: Api, read: Read, adjust: Adjust) -> None:
         self._api = api
+        self._read = read
         self._adjust = adjust
 
     def write(self, object_: str, changes: Sequence[Change]) -> Iterator[Settlement]:
@@ -102,7 +102,7 @@ class Writer:
             for change in changes:
                 yield after_sending(change, current.get(id_), self._adjust, is_accepted=id_ in named)
 
-    def _current(self, object_: str, records: Records) -> dict[str, Remote]:
-        fields = list(dict.fromkeys(change.field for changes in records.values() for change in changes))
-        page = self._api.batch_read(object_, list(records), fields)
-        return {row.id: _properties(row.properties) for row in page.results if not row.archived}
+    def _current(self, object_: str, records: Records) -> Mapping[str, Remote]:
+        """The fields about to be written, or just written, as they are now."""
+        fields = dict.fromkeys(change.field for changes in records.values() for change in changes)
+        return cast("Mapping[str, Remote]", self._read(object_, list(records), list(fields)))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors.answers import by_status, throttled
+from connectors.answers import by_status, quotable, throttled
 from connectors.http import Transport
 from connectors.rest.preset import CursorPages, LinkPages, OffsetPages
 from connectors.rest.records import ShapeError, at, records_of
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from connectors.http import Deadlines, Patience
     from connectors.rest.preset import ObjectSpec, Params, Preset, Write
 
-_LONGEST_WORDS = 300
 _decode = msgspec.json.Decoder().decode
 
 
@@ -97,7 +96,9 @@ class Client:
             page = self._page(spec, params, place)
             if page.following and page.following in seen:
                 raise SystemDown(
-                    self.system, say("{system}: the list {path} does not move on.", system=self.system, path=spec.path)
+                    self.system,
+                    say("{system}: the list {path} does not move on.", system=self.system, path=spec.path),
+                    hint=say("It names a page that was read already: check `pages` of the preset, or tell the vendor."),
                 )
             yield page
             if not page.following:
@@ -201,7 +202,7 @@ def classify(answer: Answer, preset: Preset, clock: Callable[[], datetime]) -> V
 
 
 def words_of(answer: Answer, preset: Preset) -> str:
-    """The tool's own words of refusal, cut to a length that fits a log line; empty where there are none."""
+    """The tool's own words of refusal, fit for the journal; empty where there are none."""
     try:
         document = _decode(answer.content)
     except ValueError:
@@ -209,7 +210,7 @@ def words_of(answer: Answer, preset: Preset) -> str:
     for path in preset.messages:
         found = at(document, path)
         if isinstance(found, str) and found:
-            return found[:_LONGEST_WORDS]
+            return quotable(found)
     return ""
 
 

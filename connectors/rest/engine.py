@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from connectors.auth import Fixed, Secret, basic, bearer
+from connectors.auth import Fixed, Refused, Secret, basic, bearer
 from connectors.base import Finding, Severity
 from connectors.budget import Budget
+from connectors.findings import broken, readable, writable
 from connectors.forms import instant, whole_or_text
 from connectors.http import LostAnswer
 from connectors.rest.client import Client, RestRejection
@@ -18,7 +19,7 @@ from connectors.rest.records import Shape
 from connectors.settling import after_sending, before_sending, settle_all, wanted, waves
 from mapping.errors import OperatorError, Problem, SystemDown
 from mapping.text import say
-from reconcile.changes import Outcome
+from reconcile.changes import Outcome, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from connectors.http import Deadlines, Patience
     from connectors.rest.preset import ObjectSpec, Preset
     from mapping.records import Batch, Cursor
-    from reconcile.changes import Change, Settlement, Value
+    from reconcile.changes import Change, Value
 
 _REFUSED = frozenset({400, 403, 404, 409, 410, 422})
 """How tools refuse one record's values; anything else concerns more than the record."""
@@ -78,7 +79,7 @@ class RestTool:
         found = {}
         for id_ in dict.fromkeys(ids):
             record = self._client.item(spec, id_)
-            if record is not None:
+            if record is not None and not shape.is_deleted(record):
                 found[id_] = shape.values(record, fields)
         return found
 
@@ -95,8 +96,8 @@ class RestTool:
         """See `Connector.write`; reads, writes and reads again one record after the other."""
         spec = self._specs.get(object_)
         if spec is None or spec.write is None:
-            for records in waves(changes):
-                yield from settle_all(records, Outcome.FAILED, f"{object_} is read only")
+            detail = say("{object} cannot be written.", object=object_)
+            yield from (Settlement(change=change, outcome=Outcome.FAILED, detail=detail) for change in changes)
             return
         for records in waves(changes):
             for id_, of_record in records.items():
@@ -105,28 +106,31 @@ class RestTool:
     def diagnose(self, written: Sequence[Written], *, fix: bool = False) -> Iterator[Finding]:
         """See `Connector.diagnose`. Nothing is created: a field of such a tool exists once it is written."""
         del fix
+        whole = []
         for object_, spec in self._specs.items():
             try:
                 next(self._client.pages(spec, {**spec.params, **spec.first_params}, ""))
+            except Refused as refused:
+                yield broken("credentials", refused)
+                return
             except SystemDown as down:
-                yield Finding(check=f"read {object_}", severity=Severity.ERROR, message=down.message, hint=down.hint)
+                yield broken(f"read {object_}", down)
             else:
-                message = say("{object} can be read.", object=object_)
-                yield Finding(check=f"read {object_}", severity=Severity.OK, message=message)
-        for one in written:
-            yield self._field(one)
+                whole.append(object_)
+        if whole:
+            yield readable(whole)
+        for object_ in dict.fromkeys(one.object for one in written):
+            described = self._specs.get(object_)
+            if described is None or described.write is None:
+                message = say("{object} cannot be written.", object=object_)
+                hint = say("Leave it out of the write tables: its preset knows no way.")
+                yield Finding(check=f"write {object_}", severity=Severity.ERROR, message=message, hint=hint)
+            else:
+                yield writable(object_, [one.field for one in written if one.object == object_])
 
     def close(self) -> None:
         """See `Connector.close`."""
         self._client.transport.close()
-
-    def _field(self, one: Written) -> Finding:
-        check = f"{one.object}.{one.field}"
-        spec = self._specs.get(one.object)
-        if spec is None or spec.write is None or spec.item is None:
-            message = say("{object} cannot be written.", object=one.object)
-            return Finding(check=check, severity=Severity.ERROR, message=message)
-        return Finding(check=check, severity=Severity.OK, message=say("{field} can be written.", field=check))
 
     def _write_one(self, object_: str, spec: ObjectSpec, id_: str, changes: Sequence[Change]) -> Iterator[Settlement]:
         assert spec.write is not None

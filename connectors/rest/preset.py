@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tomllib
 from importlib import resources
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mapping.errors import OperatorError, Problem
 from mapping.text import say
@@ -160,6 +160,12 @@ class ObjectSpec(_Part):
     relist_h: float | None = Field(default=None, gt=0)
     item: Item | None = None
     write: Write | None = None
+
+    @model_validator(mode="after")
+    def _is_read_back(self) -> Self:
+        if self.write is not None and self.item is None:
+            raise ValueError("what is written has to be read back: `write` needs `item`")
+        return self
 
 
 class Preset(_Part):

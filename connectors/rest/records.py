@@ -88,7 +88,7 @@ class Shape:
         stamp = stamp_of(record, self._spec)
         to_ms(stamp)
         payload = self._take(record, self._places) if self._places else self._all(record)
-        return str(id_), stamp, _encode(payload), self._is_deleted(record)
+        return str(id_), stamp, _encode(payload), self.is_deleted(record)
 
     def _take(self, record: Mapping[str, Any], places: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
         taken = {}
@@ -113,7 +113,8 @@ class Shape:
                 flat[key] = value
         return flat
 
-    def _is_deleted(self, record: Mapping[str, Any]) -> bool:
+    def is_deleted(self, record: Mapping[str, Any]) -> bool:
+        """Whether the record says itself that it is deleted."""
         rule = self._spec.deleted
         if rule is None:
             return False

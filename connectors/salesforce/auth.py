@@ -11,7 +11,7 @@ import msgspec
 from connectors import answers
 from connectors.answers import Answer, Verdict, code_of
 from connectors.auth import Anonymous, Refused, Secret, TokenAuth
-from connectors.http import Deadlines, Patience, Transport
+from connectors.http import LOGIN_DEADLINES, LOGIN_PATIENCE, Transport
 from connectors.origin import Origin, OriginRefused
 from mapping.errors import SystemDown
 from mapping.text import say
@@ -57,7 +57,7 @@ class JwtBearer(NamedTuple):
     def form(self, audience: str) -> dict[str, str]:
         """The body of a token request: an assertion that holds for three minutes.
 
-        Raises ValueError where the private key cannot be read.
+        Raises ValueError where the private key is no RSA key in PEM.
         """
         import jwt  # noqa: PLC0415  # it brings all of cryptography, which the other flow does without
 
@@ -115,9 +115,8 @@ class Login:
             auth=Anonymous(),
             classify=_judge,
             budget=budget,
-            # A stalled login would hold up every thread that waits for it.
-            deadlines=Deadlines(connect_s=10, read_s=30, total_s=60),
-            patience=Patience(tries=3, throttled_tries=3),
+            deadlines=LOGIN_DEADLINES,
+            patience=LOGIN_PATIENCE,
             sleep=sleep,
             clock=clock,
             wire=wire,
@@ -141,9 +140,11 @@ class Login:
     def _log_in(self) -> str:
         try:
             body = urlencode(self._grant.form(self._audience)).encode()
-        except ValueError as error:
+        except ValueError:
             raise Refused(
-                self._system, say("{system}: {why}.", system=self._system, why=str(error)), hint=_hint(self._system)
+                self._system,
+                say("{system}: the private key is no RSA key in PEM.", system=self._system),
+                hint=_hint(self._system),
             ) from None
         answer = self._transport.request(
             "POST",
@@ -208,10 +209,9 @@ class Login:
 
 
 def _judge(answer: Answer) -> Verdict:
-    """Judge an answer of the token endpoint: JSON with 4xx is a refusal, the rest as the status says."""
-    if answer.status in {400, 401, 403} and answer.is_json:
-        return answers.retry(_error_of(answer)) if _error_of(answer) in _TRANSIENT else answers.REJECTED
-    return answers.by_status(answer)
+    """Judge an answer of the token endpoint; some of its refusals are outages by their code."""
+    code = _error_of(answer)
+    return answers.retry(code) if code in _TRANSIENT else answers.of_login(answer)
 
 
 def _error_of(answer: Answer) -> str:

@@ -83,27 +83,27 @@ class Salesforce:
         return self._session.calls_by
 
     def poll(self, object_: str, cursor: Cursor | None) -> Iterator[Batch]:
-        """Read what changed since the cursor."""
+        """See `Connector.poll`."""
         return self._reader.poll(object_, cursor)
 
     def read(self, object_: str, ids: Sequence[str], fields: Sequence[str]) -> Mapping[str, Mapping[str, object]]:
-        """Read some fields of some records as they are now."""
+        """See `Connector.read`."""
         return self._reader.read(object_, ids, fields)
 
     def adjust(self, object_: str, field: str, value: Value) -> Value:
-        """The form in which values of a field are compared."""
-        return adjust(self._roles.get((object_, field), "extra"), value)
+        """See `Connector.adjust`."""
+        return adjust(value, self._roles.get((object_, field), "extra"))
 
     def write(self, object_: str, changes: Sequence[Change]) -> Iterator[Settlement]:
-        """Write changes and say what became of each."""
+        """See `Connector.write`."""
         return self._writer.write(object_, changes)
 
     def diagnose(self, written: Sequence[Written], *, fix: bool = False) -> Iterator[Finding]:
-        """Look at everything that reading and writing rest on."""
+        """See `Connector.diagnose`."""
         return self._doctor.examine(written, fix=fix)
 
     def close(self) -> None:
-        """Give up connections."""
+        """See `Connector.close`."""
         self._session.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.base import Finding, Severity
+from connectors.findings import broken, fine, readable, writable
 from mapping.errors import SystemDown
 from mapping.text import Message, say
 
@@ -43,11 +44,11 @@ class Doctor:
         self._organization_id = organization_id
 
     def examine(self, written: Sequence[Written], *, fix: bool) -> Iterator[Finding]:
-        """Yield a finding for each thing looked at; ends early where the org cannot be used at all."""
+        """Yield what is wrong singly and what is well together; ends early where the org cannot be used at all."""
         try:
             yield from self._identity()
         except SystemDown as error:
-            yield Finding(check="credentials", severity=Severity.ERROR, message=error.message, hint=error.hint)
+            yield broken("credentials", error)
             return
         # Imported here since it is heavy, and only needed now.
         from connectors.salesforce.schema import Admin, RefusedCall  # noqa: PLC0415
@@ -55,12 +56,13 @@ class Doctor:
         admin = Admin(self._session)
         try:
             yield from self._limits(admin)
-            for object_, fields in self._fields.items():
-                yield from self._readable(object_, admin.describe(object_), fields)
-            for each in written:
-                yield from self._writable(admin, each, fix=fix)
+            objects = dict.fromkeys((*self._fields, *(each.object for each in written)))
+            shapes = {object_: admin.describe(object_) for object_ in objects}
+            yield from self._readable(shapes)
+            for object_, shape in shapes.items():
+                yield from self._writable(admin, shape, [each for each in written if each.object == object_], fix=fix)
         except SystemDown as error:
-            yield Finding(check="schema", severity=Severity.ERROR, message=error.message, hint=error.hint)
+            yield broken("schema", error)
         except RefusedCall as refused:
             yield Finding(
                 check="schema",
@@ -73,13 +75,13 @@ class Doctor:
 
     def _identity(self) -> Iterator[Finding]:
         self._session.server_now()
-        yield _ok("credentials", say("Logged in; the API version is {version}.", version=self._session.api_version))
+        yield fine("credentials", say("Logged in; the API version is {version}.", version=self._session.api_version))
         found = self._session.login.organization_id
         if self._organization_id:
-            yield _ok("organization", say("This is the org {id}.", id=found))
+            yield fine("identity", say("This is the org {id}.", id=found))
         else:
             yield Finding(
-                check="organization",
+                check="identity",
                 severity=Severity.WARNING,
                 message=say("This is the org {id}; the configuration does not say which one it must be.", id=found),
                 hint=say("Set organization_id, so that headrace never writes to another org by mistake."),
@@ -91,51 +93,69 @@ class Doctor:
             return
         most, left = daily["Max"], daily["Remaining"]
         message = say("{left} of {most} API calls of the day are left.", left=left, most=most)
-        severity = Severity.OK if left >= most * _SCARCE else Severity.WARNING
-        yield Finding(check="limits", severity=severity, message=message)
-
-    def _readable(self, object_: str, shape: Shape | None, fields: Sequence[str]) -> Iterator[Finding]:
-        if shape is None or not shape.queryable:
-            yield Finding(
-                check=f"read {object_}",
-                severity=Severity.WARNING,
-                message=say(
-                    "The org has no {object}, or does not show it to this user; it is left out.", object=object_
-                ),
-                hint=say("Give the integration user's permission set read access to {object}.", object=object_),
-            )
-            return
-        missing = [name for name in fields if name not in shape.by_name]
-        if missing:
-            yield Finding(
-                check=f"read {object_}",
-                severity=Severity.WARNING,
-                message=say(
-                    "{object} lacks, or hides from this user: {fields}. They count as unknown.",
-                    object=object_,
-                    fields=", ".join(missing),
-                ),
-                hint=say("Give the integration user's permission set read access to these fields."),
-            )
+        if left >= most * _SCARCE:
+            yield fine("limits", message)
         else:
-            yield _ok(f"read {object_}", say("{object}: all fields can be read.", object=object_))
+            hint = say("Calls become free again over 24 hours; poll less often, or ask for more calls.")
+            yield Finding(check="limits", severity=Severity.WARNING, message=message, hint=hint)
 
-    def _writable(self, admin: Admin, written: Written, *, fix: bool) -> Iterator[Finding]:
-        shape = admin.describe(written.object)
-        field = shape.by_name.get(written.field) if shape else None
-        check = f"write {written.object}.{written.field}"
-        if field is not None:
-            yield from _fitness(check, field, written)
-        elif shape is not None and fix:
-            yield from self._create(admin, check, written)
-        else:
-            yield Finding(
-                check=check,
-                severity=Severity.ERROR,
-                message=say("{object} has no field {field}.", object=written.object, field=written.field),
-                hint=say("`headrace doctor --fix` creates it.") if shape else None,
-                is_fixable=shape is not None,
-            )
+    def _readable(self, shapes: Mapping[str, Shape | None]) -> Iterator[Finding]:
+        whole = []
+        for object_, fields in self._fields.items():
+            shape = shapes[object_]
+            if shape is None or not shape.queryable:
+                yield Finding(
+                    check=f"read {object_}",
+                    severity=Severity.WARNING,
+                    message=say(
+                        "The org has no {object}, or does not show it to this user; it is left out.", object=object_
+                    ),
+                    hint=say("Give the integration user's permission set read access to {object}.", object=object_),
+                )
+                continue
+            known = shape.by_name
+            missing = [name for name in fields if name not in known]
+            if missing:
+                yield Finding(
+                    check=f"read {object_}",
+                    severity=Severity.WARNING,
+                    message=say(
+                        "{object} lacks, or hides from this user: {fields}. They count as unknown.",
+                        object=object_,
+                        fields=", ".join(missing),
+                    ),
+                    hint=say("Give the integration user's permission set read access to these fields."),
+                )
+            else:
+                whole.append(object_)
+        if whole:
+            yield readable(whole)
+
+    def _writable(
+        self, admin: Admin, shape: Shape | None, written: Sequence[Written], *, fix: bool
+    ) -> Iterator[Finding]:
+        """Judge our fields of one object."""
+        known = shape.by_name if shape else {}
+        sound = []
+        for each in written:
+            field = known.get(each.field)
+            check = f"write {each.object}.{each.field}"
+            if field is not None:
+                wrong = list(_unfitness(check, field, each))
+                yield from wrong
+                sound += [] if wrong else [each.field]
+            elif shape is not None and fix:
+                yield from self._create(admin, check, each)
+            else:
+                yield Finding(
+                    check=check,
+                    severity=Severity.ERROR,
+                    message=say("{object} has no field {field}.", object=each.object, field=each.field),
+                    hint=say("`headrace doctor --fix` creates it.") if shape else None,
+                    is_fixable=shape is not None,
+                )
+        if sound:
+            yield writable(written[0].object, sound)
 
     def _create(self, admin: Admin, check: str, written: Written) -> Iterator[Finding]:
         from connectors.salesforce.schema import RefusedCall  # noqa: PLC0415  # as above
@@ -160,7 +180,7 @@ class Doctor:
         self._shapes.forget(written.object)
         shape = admin.describe(written.object)
         if shape is not None and written.field in shape.by_name:
-            yield _ok(check, say("{object}.{field} was created.", object=written.object, field=written.field))
+            yield fine(check, say("{object}.{field} was created.", object=written.object, field=written.field))
         else:
             yield Finding(
                 check=check,
@@ -174,8 +194,8 @@ class Doctor:
             )
 
 
-def _fitness(check: str, field: Field, written: Written) -> Iterator[Finding]:
-    """Whether a field can carry what it is to carry: one finding for each thing that stands in the way, or one good."""
+def _unfitness(check: str, field: Field, written: Written) -> Iterator[Finding]:
+    """Yield a finding for each thing that keeps a field from carrying what it is to carry."""
     problems: list[tuple[Message, Message]] = []
     if not field.updateable:
         problems.append(
@@ -221,9 +241,3 @@ def _fitness(check: str, field: Field, written: Written) -> Iterator[Finding]:
         )
     for message, hint in problems:
         yield Finding(check=check, severity=Severity.ERROR, message=message, hint=hint)
-    if not problems:
-        yield _ok(check, say("{object}.{field} can be written.", object=written.object, field=written.field))
-
-
-def _ok(check: str, message: Message) -> Finding:
-    return Finding(check=check, severity=Severity.OK, message=message)

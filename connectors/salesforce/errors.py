@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import msgspec
 
 from connectors import answers
-from connectors.answers import Answer, Verdict, code_of
+from connectors.answers import Answer, Verdict, code_of, quotable
 from mapping.text import say
-
-_MAIL = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
-_LONGEST_WORDS = 300
 
 # A fresh token does not help against these, though they share the code of an expired session.
 _LASTING_401 = (b"not valid for use with the REST API", b"Connected app is not attached to Agent")
@@ -98,6 +94,5 @@ def _fault(body: _Body) -> Fault:
 
 
 def fault(code: str, words: str, fields: list[str] | tuple[str, ...] = ()) -> Fault:
-    """An error fit for the journal: the admin's own words, shortened, with mail addresses left out."""
-    shown = _MAIL.sub("…", " ".join(words.split()))[:_LONGEST_WORDS]
-    return Fault(code_of(code) or "UNKNOWN", shown, tuple(fields))
+    """An error fit for the journal, in the admin's own words."""
+    return Fault(code_of(code) or "UNKNOWN", quotable(words), tuple(fields))

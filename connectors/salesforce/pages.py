@@ -138,7 +138,9 @@ def _page(content: bytes, page: _Keys | _HistoryKeys) -> Page:
         for key, payload in zip(keys, payloads, strict=True)
         if key.stamp is not None
     ]
-    rejected = [Rejected(key.id, say("The record has no stamp.")) for key in keys if key.stamp is None]
+    rejected = []
+    if len(rows) < len(keys):
+        rejected = [Rejected(key.id, say("The record has no stamp.")) for key in keys if key.stamp is None]
     last = (rows[-1][1], rows[-1][0]) if rows else None
     if len({row[0] for row in rows}) < len(rows):
         rows = list({row[0]: row for row in rows}.values())

@@ -57,6 +57,7 @@ class Session:
         self._lock = Lock()
         self._transport: Transport | None = None
         self._is_version_known = False
+        self._is_closed = False
 
     @property
     def calls(self) -> int:
@@ -115,6 +116,7 @@ class Session:
                 status=answer.status,
                 code=fault_of(answer).code,
             ),
+            hint=say("`headrace doctor` looks closer."),
         )
 
     def rest(self, seconds: float) -> None:
@@ -122,7 +124,8 @@ class Session:
         self._connected().rest(seconds)
 
     def close(self) -> None:
-        """Give up connections."""
+        """Give up connections; without the lock, which whoever waits for the org may hold."""
+        self._is_closed = True
         self.login.close()
         if self._transport is not None:
             self._transport.close()
@@ -140,6 +143,8 @@ class Session:
                     clock=self._clock,
                     wire=self._wire,
                 )
+                if self._is_closed:  # meanwhile, by another thread that saw no transport yet
+                    self._transport.close()
             if not self._is_version_known:
                 self._probe(self._transport)
                 self._is_version_known = True

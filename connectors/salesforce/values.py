@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING
 
+from connectors.forms import INSTANT, whole_or_text
 from mapping.instants import to_datetime, to_ms
 
 if TYPE_CHECKING:
     from reconcile.changes import Value
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
-
-def adjust(role: str, value: object) -> Value:  # noqa: PLR0911  # one return for each row of the table
+def adjust(value: Value | float, role: str) -> Value:
     """The form of a value that Salesforce would report after it was written.
 
     | value                        | form                                                                   |
@@ -37,14 +34,6 @@ def adjust(role: str, value: object) -> Value:  # noqa: PLR0911  # one return fo
     text = str(value).strip()
     if not text:
         return None
-    if _INSTANT.fullmatch(text):
-        return _instant(text)
-    if role == "score" and _NUMBER.fullmatch(text):
-        number = float(text)
-        return int(number) if number.is_integer() else repr(number)
-    return text
-
-
-def _instant(text: str) -> str:
-    instant: datetime = to_datetime(to_ms(text)).astimezone(UTC)
-    return instant.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    if INSTANT.fullmatch(text):
+        return to_datetime(to_ms(text)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    return whole_or_text(text) if role == "score" else text

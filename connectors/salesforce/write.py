@@ -31,6 +31,9 @@ HEADERS = {
     "Sforce-Duplicate-Rule-Header": "allowSave=true",
 }
 _MOST_LOCK_TRIES = 5
+_TOO_BAD = frozenset({400, 413})
+"""Refusals of a request for what stands in it: one value of another type than its field's makes all of it unreadable
+(JSON_PARSER_ERROR), so a smaller one may pass."""
 _GONE = frozenset({"ENTITY_IS_DELETED", "NOT_FOUND", "INVALID_CROSS_REFERENCE_KEY"})
 _LABEL = "/composite/sobjects"
 
@@ -94,30 +97,31 @@ class Writer:
             yield from settle_all({id_: due[id_]}, outcome, f"{row_fault.code}: {row_fault.words}")
         yield from self._read_back(object_, {id_: due[id_] for id_ in sent.accepted})
 
-    def _send(self, object_: str, due: Mapping[str, Sequence[Change]]) -> _Sent:
+    def _send(self, object_: str, due: Records) -> _Sent:
         """Send one row a record; rows that found their record locked are sent again, alone, a few times."""
         sent = _Sent([], {}, [])
         ids = list(due)
         for attempt in range(1, _MOST_LOCK_TRIES + 1):
-            rows = [
-                {
-                    "attributes": {"type": object_},
-                    "id": id_,
-                    **{change.field: wanted(change, self._adjust) for change in due[id_]},
-                }
-                for id_ in ids
-            ]
-            locked = self._send_rows(ids, rows, sent, is_last=attempt == _MOST_LOCK_TRIES)
-            if not locked:
+            ids = self._send_rows(object_, {id_: due[id_] for id_ in ids}, sent, is_last=attempt == _MOST_LOCK_TRIES)
+            if not ids:
                 break
-            ids = locked
             self._session.rest(2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
         return sent
 
-    def _send_rows(
-        self, ids: list[str], rows: Sequence[Mapping[str, object]], sent: _Sent, *, is_last: bool
-    ) -> list[str]:
-        """Send rows and note what became of them; returns the ids to try again."""
+    def _send_rows(self, object_: str, due: Records, sent: _Sent, *, is_last: bool) -> list[str]:
+        """Send rows in one request, in halves where it is refused as a whole, and note what became of them.
+
+        Returns the ids to try again.
+        """
+        ids = list(due)
+        rows = [
+            {
+                "attributes": {"type": object_},
+                "id": id_,
+                **{change.field: wanted(change, self._adjust) for change in changes},
+            }
+            for id_, changes in due.items()
+        ]
         try:
             answer = self._session.request(
                 "PATCH",
@@ -131,9 +135,15 @@ class Writer:
         except LostAnswer:
             sent.lost.extend(ids)
             return []
-        if not answer.is_ok:
-            sent.faults.update(dict.fromkeys(ids, fault_of(answer)))
+        if not answer.is_ok and answer.status not in _TOO_BAD:
+            raise self._session.refuse(answer, _LABEL)
+        if not answer.is_ok and len(ids) == 1:
+            sent.faults[ids[0]] = fault_of(answer)
             return []
+        if not answer.is_ok:
+            halves = (ids[: len(ids) // 2], ids[len(ids) // 2 :])
+            parts = ({id_: due[id_] for id_ in half} for half in halves)
+            return [id_ for part in parts for id_ in self._send_rows(object_, part, sent, is_last=is_last)]
         if len(answer.value) != len(ids):
             sent.lost.extend(ids)
             return []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from mapping.derived import Beside, Derived, Payload, money_e4, tell, tell_plainly, text, truth, whole
-from mapping.events import EventKind, Link, LinkKind, Profile
+from mapping.events import CUSTOMER_MOTIONS, EventKind, Link, LinkKind, Profile
 from mapping.titles import level
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
 Entry = list[Any]
 """One entry of a property's history, as the connector leaves it: since when, which value, and who set it."""
 
-_CUSTOMER_MOTIONS = frozenset({EventKind.RENEWED.value, EventKind.EXPANDED.value})
+_CHANGED = EventKind.ATTRIBUTE_CHANGED.value
 _MOVED = EventKind.OPPORTUNITY_STAGE_CHANGED.value
 _LIKE_NAMED_MS = 60_000
 """A form's name and date are two properties of one submission; their entries may be some seconds apart."""
@@ -80,22 +80,24 @@ def _contact(d: Deriver, key: int, p: Payload, into: Derived, beside: Beside) ->
         )  # fmt: skip
     _conversions(d, key, p, into)
     for kind, last, first in _DATED:
-        instants = {at for _, value, *_ in _entries(p, last) if (at := d.instant(value)) is not None}
-        instants.update(at for name in (first, last) if (at := d.instant(p.get(name))) is not None)
-        for at in instants:
-            tell_plainly(into, key, at, kind)
+        given = {p.get(first), p.get(last), *[entry[1] for entry in _entries(p, last)]}
+        instants = {at for value in given if value and (at := d.instant(value)) is not None}
+        tell_plainly(into, key, kind, [(at, 1) for at in instants])
     for kind, counter in _COUNTED:
         _increments(key, kind, _entries(p, counter), into)
     _lead_status(d, key, p, into)
     if beside.changes:
         _set_floors(d, key, p, into)
+    if "lifecyclestage" not in d.written.get("contacts", ()):
+        _lifecycle(key, _entries(p, "lifecyclestage"), into)
+
+
+def _lifecycle(key: int, entries: Sequence[Entry], into: Derived) -> None:
+    """Every step but the first, at which the contact was created."""
     before: str | None = None
-    for at, value, *_ in _entries(p, "lifecyclestage"):
-        if before is not None and value != before and "lifecyclestage" not in d.written.get("contacts", ()):
-            tell(
-                into, key, at, EventKind.ATTRIBUTE_CHANGED.value,
-                name="native_stage", before=before or None, after=value,
-            )  # fmt: skip
+    for at, value, *_ in entries:
+        if before is not None and value != before:
+            tell(into, key, at, _CHANGED, name="native_stage", before=before or None, after=value)
         before = value or ""
 
 
@@ -149,16 +151,22 @@ def _conversions(d: Deriver, key: int, p: Payload, into: Derived) -> None:
     dates = _entries(p, "recent_conversion_date")
     if dates:
         names = _entries(p, "recent_conversion_event_name")
-        for stamp, value, *_ in dates:
-            at = d.instant(value)
+        for date in dates:
+            at = d.instant(date[1])
             if at is not None and found.get(at) is None:
-                found[at] = next(
-                    (name for set_at, name, *_ in reversed(names) if set_at <= stamp + _LIKE_NAMED_MS), None
-                )
+                found[at] = _name_at(names, date[0] + _LIKE_NAMED_MS)
     for at, name in found.items():
         kind = EventKind.FORM_SUBMITTED.value if name is None else _named(d, into, key, name)
         if kind is not None:
             tell(into, key, at, kind, name=name)
+
+
+def _name_at(names: Sequence[Entry], at: int) -> str | None:
+    """The name that stood at an instant."""
+    for name in reversed(names):
+        if name[0] <= at:
+            return name[1]  # type: ignore[no-any-return]  # an entry's value is text or nothing
+    return None
 
 
 def _named(d: Deriver, into: Derived, key: int, name: str) -> str | None:
@@ -167,12 +175,13 @@ def _named(d: Deriver, into: Derived, key: int, name: str) -> str | None:
 
 def _increments(key: int, kind: str, entries: Sequence[Entry], into: Derived) -> None:
     """By how much a counter grew at each entry of its history; a counter that was set back starts anew."""
-    count = 0
-    for at, value, *_ in entries:
-        number = whole(value) or 0
+    grown, count = [], 0
+    for entry in entries:
+        number = whole(entry[1]) or 0
         if number > count:
-            tell_plainly(into, key, at, kind, number - count)
+            grown.append((entry[0], number - count))
         count = number
+    tell_plainly(into, key, kind, grown)
 
 
 def _lead_status(d: Deriver, key: int, p: Payload, into: Derived) -> None:
@@ -227,7 +236,7 @@ def _deal(d: Deriver, key: int, p: Payload, into: Derived, beside: Beside) -> No
         )
     type_ = text(p.get("dealtype"))
     motion = d.mean(into, key, "deals", "dealtype", type_) if type_ else None
-    is_new = motion not in _CUSTOMER_MOTIONS
+    is_new = motion not in CUSTOMER_MOTIONS
     entries = list(_steps(_entries(p, "dealstage")))
     if created is not None and is_new:
         tell(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mapping.derived import Beside, Derived, Facts, Ident, Lookup, Payload, money_e4, tell, text, truth, whole
-from mapping.events import EventKind, Link, LinkKind, Profile
+from mapping.events import CUSTOMER_MOTIONS, EventKind, Link, LinkKind, Profile
 from mapping.normalise import corporate_number
 from mapping.titles import level
 
@@ -42,24 +42,14 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
 """Fields whose polled differences are told, by the profile column they show in. Status, Owner and StageName are not
 among them where a history covers them."""
 
-REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
-    "CampaignMember": (("CampaignId", "Campaign"),),
-    "LeadHistory": (("LeadId", "Lead"),),
-}
 LOOKUPS: dict[str, Lookup] = {
     "Campaign": Lookup("CampaignMember", "CampaignId", frozenset({"Type", "Name"}), is_subject=False),
     "Lead": Lookup("LeadHistory", "LeadId", frozenset({"Rejection_Reason__c"}), is_subject=True),
 }
 
 
-def has_rows(object_: str, payload: Payload) -> bool:
-    """Whether a record is read together with its history rows."""
-    return object_ == "Opportunity" or (object_ == "Lead" and bool(payload.get("IsConverted")))
-
-
 _CONVERSION = "leadConverted"
 _RESPONSES = frozenset({EventKind.CAMPAIGN_RESPONDED.value, EventKind.WEBINAR_ATTENDED.value})
-_CUSTOMER_MOTIONS = frozenset({EventKind.RENEWED.value, EventKind.EXPANDED.value})
 
 
 def _lead_row_parent(row: Payload) -> tuple[str, str] | None:
@@ -74,6 +64,30 @@ PARENTS: dict[str, Callable[[Payload], tuple[str, str] | None]] = {
     "LeadHistory": _lead_row_parent,
     "OpportunityHistory": _opportunity_row_parent,
 }
+ROWS: dict[str, Callable[[Payload], bool]] = {
+    "Lead": lambda payload: bool(payload.get("IsConverted")),
+    "Opportunity": lambda _: True,
+}
+"""Whether a record is read together with its history rows."""
+
+
+def _member_campaign(d: Deriver, member: Payload) -> int | None:
+    return d.key("Campaign", member["CampaignId"]) if member.get("CampaignId") else None
+
+
+def _row_lead(d: Deriver, row: Payload) -> int | None:
+    """The lead has the reason, and few statuses ask for one."""
+    if row.get("Field") != "Status" or not row.get("LeadId"):
+        return None
+    kind = d.meaning_of("Lead", "Status", text(row.get("NewValue")))
+    return d.key("Lead", row["LeadId"]) if kind in _WITH_REASON else None
+
+
+REFERENCES: dict[str, Callable[[Deriver, Payload], int | None]] = {
+    "CampaignMember": _member_campaign,
+    "LeadHistory": _row_lead,
+}
+"""The record whose payload a reading needs, by key."""
 
 
 def _account(d: Deriver, key: int, p: Payload, into: Derived, beside: Beside) -> None:
@@ -147,7 +161,7 @@ def _lead(d: Deriver, key: int, p: Payload, into: Derived, beside: Beside) -> No
     if status:
         d.mean(into, key, "Lead", "Status", status)  # sets an unknown status aside with the lead that has it
     if p.get("IsConverted"):
-        _conversion(d, key, p, into, beside.facts)
+        _conversion(d, key, p, into, beside.facts, created)
     if "LeadHistory" not in d.histories:
         for change in beside.changes:
             if change.field == "Status" and isinstance(change.after, str):
@@ -156,12 +170,13 @@ def _lead(d: Deriver, key: int, p: Payload, into: Derived, beside: Beside) -> No
                 )
 
 
-def _conversion(d: Deriver, key: int, p: Payload, into: Derived, facts: Facts) -> None:
+def _conversion(d: Deriver, key: int, p: Payload, into: Derived, facts: Facts, created: int | None) -> None:
     """One event, dated by the history row where there is one and else by the day of the conversion; and three links."""
     rows = facts.rows.get(key, ())
     instants = [at for row in rows if (at := d.instant(row.get("CreatedDate"))) is not None]
     at = min(instants) if instants else d.instant(p.get("ConvertedDate"))
     if at is not None:
+        at = max(at, created or at)  # the day on which it was created begins before it was
         tell(into, key, at, EventKind.LEAD_CONVERTED.value)
     for field, kind, target, rule in _CONVERTED:
         if p.get(field):
@@ -244,7 +259,7 @@ def _opportunity(d: Deriver, key: int, p: Payload, into: Derived, beside: Beside
         into.links.append(Link(key, LinkKind.OWNED.value, key, account, "salesforce.opportunity_account", None, True))
     type_ = text(p.get("Type"))
     motion = d.mean(into, key, "Opportunity", "Type", type_) if type_ else None
-    is_new = motion not in _CUSTOMER_MOTIONS
+    is_new = motion not in CUSTOMER_MOTIONS
     moves = _moves(d, p, beside.changes, beside.facts.rows.get(key, ()))
     if created is not None and is_new:
         first = moves[0][1] if moves else stage
@@ -357,7 +372,8 @@ def _campaign_member(d: Deriver, key: int, p: Payload, into: Derived, beside: Be
     at = d.instant(p.get("FirstRespondedDate")) or d.instant(p.get("CreatedDate"))
     if kind is None or at is None:
         return
-    campaign = beside.facts.payloads.get(d.key("Campaign", p["CampaignId"]), {}) if p.get("CampaignId") else {}
+    campaign_key = _member_campaign(d, p)
+    campaign = {} if campaign_key is None else beside.facts.payloads.get(campaign_key, {})
     type_ = text(campaign.get("Type"))
     refined = d.meaning_of("Campaign", "Type", type_)
     if kind in _RESPONSES and refined is not None and refined != EventKind.WEBINAR_ATTENDED.value:
@@ -399,11 +415,15 @@ def _merged(d: Deriver, key: int, object_: str, p: Payload, into: Derived) -> in
     return master
 
 
+_PEOPLE = {"00Q": "Lead", "003": "Contact"}
+_RELATED = {"006": "Opportunity", "001": "Account"}
+
+
 def _person(d: Deriver, id_: str | None) -> int | None:
     """The lead or contact that an id names, told by the key prefix."""
     if not id_:
         return None
-    object_ = {"00Q": "Lead", "003": "Contact"}.get(id_[:3])
+    object_ = _PEOPLE.get(id_[:3])
     return d.key(object_, id_) if object_ else None
 
 
@@ -411,7 +431,7 @@ def _related(d: Deriver, id_: str | None) -> int | None:
     """The opportunity or account that an id names, told by the key prefix."""
     if not id_:
         return None
-    object_ = {"006": "Opportunity", "001": "Account"}.get(id_[:3])
+    object_ = _RELATED.get(id_[:3])
     return d.key(object_, id_) if object_ else None
 
 

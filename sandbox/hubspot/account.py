@@ -10,10 +10,11 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
-from sandbox.hubspot.answers import BAD_REQUEST, Answer, Json, Refusal, invalid, stamp
+from sandbox.hubspot.answers import BAD_REQUEST, Answer, Json, Refusal, invalid
 from sandbox.hubspot.catalogue import OBJECTS
 from sandbox.hubspot.gate import OAUTH_LIFE_S
 from sandbox.hubspot.settings import CURRENCY
+from sandbox.vault import iso_stamp
 
 if TYPE_CHECKING:
     from datetime import date
@@ -58,7 +59,7 @@ def read_usage(call: Call) -> Answer:
                     "name": "private-apps-api-calls-daily",
                     "usageLimit": settings.daily_limit,
                     "currentUsage": portal.used_today[1],
-                    "collectedAt": stamp(int(portal.wall() * 1000)),
+                    "collectedAt": iso_stamp(int(portal.wall() * 1000)),
                     "fetchStatus": "SUCCESS",
                     "resetsAt": _midnight(now.date() + timedelta(days=1), now),
                 }
@@ -68,7 +69,7 @@ def read_usage(call: Call) -> Answer:
 
 
 def _midnight(day: date, now: datetime) -> str:
-    return stamp(int(datetime(day.year, day.month, day.day, tzinfo=now.tzinfo).timestamp() * 1000))
+    return iso_stamp(int(datetime(day.year, day.month, day.day, tzinfo=now.tzinfo).timestamp() * 1000))
 
 
 def _form(call: Call) -> dict[str, str]:

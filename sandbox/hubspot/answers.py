@@ -6,9 +6,10 @@ Error handling guide and "Using object APIs" (developers.hubspot.com); read 2026
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
+
+from sandbox.vault import iso_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,14 +80,9 @@ def correlation_id() -> str:
     return str(uuid4())
 
 
-def stamp(ms: int) -> str:
-    """An instant as the record's own attributes have it, always with milliseconds: `2026-11-21T10:00:00.000Z`."""
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"
-
-
 def property_stamp(ms: int) -> str:
     """An instant as a datetime property has it: without milliseconds where they are zero."""
-    return stamp(ms).replace(".000Z", "Z")
+    return iso_stamp(ms).replace(".000Z", "Z")
 
 
 @dataclass(slots=True)
@@ -118,7 +114,7 @@ def batch_answer(
 
     The guides say 207, the 2026-09 specifications put `errors` in the 2xx body: both are seen.
     """
-    at = stamp(now_ms)
+    at = iso_stamp(now_ms)
     payload: Json = {"status": "COMPLETE", "results": list(results), "startedAt": at, "completedAt": at}
     if errors.rows:
         payload["numErrors"] = len(errors.rows)

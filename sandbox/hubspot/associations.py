@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.hubspot.answers import Answer, BatchErrors, Json, batch_answer, invalid, not_found, stamp
+from sandbox.hubspot.answers import Answer, BatchErrors, Json, batch_answer, invalid, not_found
 from sandbox.hubspot.catalogue import INVERSE, PRIMARY, SINGULAR, TYPE_IDS, AssociationType
 from sandbox.hubspot.portal import object_name
 from sandbox.hubspot.records import fetch, is_id, locate, marks
+from sandbox.vault import iso_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -245,7 +246,7 @@ def create_default(call: Call) -> Answer:
     types = default_types(call.portal, *_pair(call))
     with call.portal.vault.transaction():
         put(call.portal, call.object, ends[0], call.to_object, ends[1], types)
-    at = stamp(call.portal.now())
+    at = iso_stamp(call.portal.now())
     result = _created(call, ends, types, by_default=True)
     return Answer(payload={"status": "COMPLETE", "results": [result], "startedAt": at, "completedAt": at})
 

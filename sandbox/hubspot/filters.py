@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.hubspot.answers import Refusal, invalid
 from sandbox.hubspot.catalogue import OBJECT_NAMES, SEARCHED_TEXT
-from sandbox.hubspot.records import marks, modified_property
+from sandbox.hubspot.records import marks
 from sandbox.hubspot.values import instant_ms
+from sandbox.vault import modified_property
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

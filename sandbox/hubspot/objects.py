@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.hubspot import associations
-from sandbox.hubspot.answers import Answer, Json, invalid, not_found, stamp
+from sandbox.hubspot.answers import Answer, Json, invalid, not_found
 from sandbox.hubspot.records import (
     COLUMNS,
     Row,
@@ -24,6 +24,7 @@ from sandbox.hubspot.records import (
 )
 from sandbox.hubspot.values import refuse
 from sandbox.hubspot.writes import Writer, archive, check, dissociate, erase, refuse_taken, spread_stage
+from sandbox.vault import iso_stamp, modified_property
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -252,8 +253,8 @@ def _merged(portal: Portal, object_: str, primary: Row, other: Row) -> Row:
         body["hs_additional_emails"] = ";".join(dict.fromkeys(emails)) or None
         body["hs_calculated_merged_vids"] = ";".join(f"{row.id}:{now}" for row in (primary, other))
     created = min(primary.created, other.created)
-    body |= {"hs_object_id": str(new_id), "createdate": stamp(created)}
-    body["lastmodifieddate" if object_ == "contacts" else "hs_lastmodifieddate"] = stamp(now)
+    body |= {"hs_object_id": str(new_id), "createdate": iso_stamp(created)}
+    body[modified_property(object_)] = iso_stamp(now)
     return Row(new_id, created, now, 0, None, body)
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from sandbox.hubspot.answers import Json, invalid, stamp
+from sandbox.hubspot.answers import Json, invalid
 from sandbox.hubspot.catalogue import DEFAULTS, ENGAGEMENTS, OTHER_DEFAULTS, TYPE_IDS
+from sandbox.vault import iso_stamp, modified_property
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -169,11 +170,6 @@ def wanted(portal: Portal, object_: str, asked: Iterable[str]) -> tuple[str, ...
     return tuple(dict.fromkeys((*always, *asked)))
 
 
-def modified_property(object_: str) -> str:
-    """The property that says when a record of the object was last modified."""
-    return "lastmodifieddate" if object_ == "contacts" else "hs_lastmodifieddate"
-
-
 def show(portal: Portal, object_: str, row: Row, names: Sequence[str]) -> Json:
     """The record as the API shows it; a property without a value is null."""
     body, cleared = row.body, portal.settings.cleared
@@ -182,16 +178,16 @@ def show(portal: Portal, object_: str, row: Row, names: Sequence[str]) -> Json:
         value = body.get(name)
         properties[name] = cleared if value == "" else value
     if "hs_createdate" in properties and properties["hs_createdate"] is None:
-        properties["hs_createdate"] = stamp(row.created)
+        properties["hs_createdate"] = iso_stamp(row.created)
     shown: Json = {
         "id": str(row.id),
         "properties": properties,
-        "createdAt": stamp(row.created),
-        "updatedAt": stamp(row.modified),
+        "createdAt": iso_stamp(row.created),
+        "updatedAt": iso_stamp(row.modified),
         "archived": bool(row.archived),
     }
     if row.archived and row.archived_at is not None:
-        shown["archivedAt"] = stamp(row.archived_at)
+        shown["archivedAt"] = iso_stamp(row.archived_at)
     portal_id = portal.settings.portal_id
     shown["url"] = f"https://app.hubspot.com/contacts/{portal_id}/record/{TYPE_IDS[object_]}/{row.id}"
     return shown
@@ -213,7 +209,7 @@ def histories(
     )
     versions: defaultdict[tuple[int, str], list[Json]] = defaultdict(list)
     for id_, name, at, value, source_type, source_id in found.fetchall():
-        version: Json = {"value": value or "", "timestamp": stamp(at), "sourceType": source_type}
+        version: Json = {"value": value or "", "timestamp": iso_stamp(at), "sourceType": source_type}
         if source_id is not None:
             version["sourceId"] = source_id
         versions[id_, name].append(version)
@@ -226,7 +222,7 @@ def _only_version(row: Row, name: str) -> list[Json]:
     value = row.body.get(name)
     if not value:
         return []
-    return [{"value": value, "timestamp": stamp(row.created), "sourceType": "CRM_UI"}]
+    return [{"value": value, "timestamp": iso_stamp(row.created), "sourceType": "CRM_UI"}]
 
 
 def newest_id(portal: Portal, object_: str) -> int:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.hubspot import catalogue
-from sandbox.hubspot.answers import CONFLICT, Refusal, invalid, not_found, stamp
+from sandbox.hubspot.answers import CONFLICT, Refusal, invalid, not_found
+from sandbox.vault import iso_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,8 +91,8 @@ class Property:
     def body(self) -> Json:
         """As the API shows it."""
         body: Json = {
-            "updatedAt": stamp(self.updated_at),
-            "createdAt": stamp(self.created_at),
+            "updatedAt": iso_stamp(self.updated_at),
+            "createdAt": iso_stamp(self.created_at),
             "name": self.name,
             "label": self.label,
             "type": self.type,
@@ -115,7 +116,7 @@ class Property:
             "formField": self.form_field,
         }
         if self.archived_at is not None:
-            body["archivedAt"] = stamp(self.archived_at)
+            body["archivedAt"] = iso_stamp(self.archived_at)
         if self.referenced:
             body["referencedObjectType"] = self.referenced
         return body
@@ -152,8 +153,8 @@ class Stage:
             "displayOrder": self.display_order,
             "metadata": self.metadata,
             "id": self.id,
-            "createdAt": stamp(self.at),
-            "updatedAt": stamp(self.at),
+            "createdAt": iso_stamp(self.at),
+            "updatedAt": iso_stamp(self.at),
             "writePermissions": self.write_permissions,
             "archived": False,
         }
@@ -176,8 +177,8 @@ class Pipeline:
             "displayOrder": self.display_order,
             "id": self.id,
             "stages": [stage.body() for stage in self.stages],
-            "createdAt": stamp(self.at),
-            "updatedAt": stamp(self.at),
+            "createdAt": iso_stamp(self.at),
+            "updatedAt": iso_stamp(self.at),
             "archived": False,
         }
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from sandbox.hubspot.answers import CONFLICT, Refusal, property_stamp, stamp
+from sandbox.hubspot.answers import CONFLICT, Refusal, property_stamp
 from sandbox.hubspot.portal import VALIDATED, Late, Portal
-from sandbox.hubspot.records import Row, fetch, find_ids, marks, modified_property, newest_id
+from sandbox.hubspot.records import Row, fetch, find_ids, marks, newest_id
 from sandbox.hubspot.schema import calculated_suffix
 from sandbox.hubspot.values import Problem, check_values
+from sandbox.vault import iso_stamp, modified_property
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +87,7 @@ class Writer:
             self.history.append((object_, row.id, name, self.at, value, *source))
             if name == _STAGE.get(object_):
                 self._follow_stage(object_, row, before, value, body)
-        body[modified_property(object_)] = stamp(self.at)
+        body[modified_property(object_)] = iso_stamp(self.at)
         new = row._replace(modified=self.at, body=body)
         self.rows[object_, row.id] = new
         return new
@@ -95,7 +96,7 @@ class Writer:
         """A new record with these checked values and an id that was never used."""
         mine = [id_ for name, id_ in self.created if name == object_]
         id_ = (max(mine) if mine else newest_id(self.portal, object_)) + 1
-        at = stamp(self.at)
+        at = iso_stamp(self.at)
         body: dict[str, str | None] = {
             "hs_object_id": str(id_),
             "createdate": at,

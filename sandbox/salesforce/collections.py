@@ -106,7 +106,7 @@ def retrieve(org: Org, call: Call, object_: str) -> Answer:
     view = org.schema.view(object_)
     fields = rows.chosen(view, names)
     wanted = [writing.whole_id(str(id_)) for id_ in ids]
-    bodies = page_bodies(org, view.sobject.name, orjson.dumps(wanted))
+    bodies = page_bodies(org.vault, view.sobject.name, orjson.dumps(wanted))
     present = [body for body in bodies if not body.get("IsDeleted")]
     found = {body["Id"]: record for body, record in zip(present, shown(org, call, view, fields, present), strict=True)}
     return Answer(body=[found.get(id_) for id_ in wanted])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -14,8 +14,9 @@ from sandbox.salesforce.schema import RUN_AS_USER_ID
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sandbox.salesforce.org import Org
+    from sandbox.faults import SystemFaults
     from sandbox.soql_sql import Selection
+    from sandbox.vault import Vault
 
 _LIFE_MS = 2 * 24 * 3600 * 1000
 """App limits cheat sheet, API query cursors: results are kept two days; read 2026-11-21."""
@@ -34,28 +35,35 @@ class Locator(NamedTuple):
     made_ms: int
 
 
-def keep(org: Org, locator: Locator) -> str:
-    """The name under which the locator is found again: 18 characters, prefix 0r8."""
-    number = org.next_number("QueryLocator")
-    id15 = f"0r8{RUN_AS_USER_ID[3:9]}{number:06d}"
-    name = id15 + checksum(id15)
-    org.locators[name] = locator
-    kept = sum(each.total for each in org.locators.values())
-    while kept > _MOST_IDS and len(org.locators) > 1:
-        kept -= org.locators.pop(next(iter(org.locators))).total
-    return name
+class Locators:
+    """The locators that are open in one org."""
 
+    def __init__(self, vault: Vault, faults: SystemFaults) -> None:
+        self._vault = vault
+        self._faults = faults
+        self._open: dict[str, Locator] = {}
+        self._numbers = count(1)
 
-def find(org: Org, name: str, offset: int) -> tuple[Locator, int]:
-    """The locator and the index of the page that begins at the offset; raises ApiError INVALID_QUERY_LOCATOR."""
-    locator = org.locators.get(name)
-    is_alive = locator is not None and org.vault.now_ms() - locator.made_ms < _LIFE_MS
-    if locator is None or not is_alive or org.faults.options.get("lost_locators"):
-        raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-    page, rest = divmod(offset, locator.page_size)
-    if rest or page >= len(locator.pages):
-        raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-    return locator, page
+    def keep(self, locator: Locator) -> str:
+        """The name under which the locator is found again: 18 characters, prefix 0r8."""
+        id15 = f"0r8{RUN_AS_USER_ID[3:9]}{next(self._numbers):06d}"
+        name = id15 + checksum(id15)
+        self._open[name] = locator
+        kept = sum(each.total for each in self._open.values())
+        while kept > _MOST_IDS and len(self._open) > 1:
+            kept -= self._open.pop(next(iter(self._open))).total
+        return name
+
+    def find(self, name: str, offset: int) -> tuple[Locator, int]:
+        """The locator and the index of the page that begins at the offset; raises ApiError INVALID_QUERY_LOCATOR."""
+        locator = self._open.get(name)
+        is_alive = locator is not None and self._vault.now_ms() - locator.made_ms < _LIFE_MS
+        if locator is None or not is_alive or self._faults.options.get("lost_locators"):
+            raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        page, rest = divmod(offset, locator.page_size)
+        if rest or page >= len(locator.pages):
+            raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        return locator, page
 
 
 def cut(rows: Iterable[tuple[str]], page_size: int) -> tuple[list[bytes], int]:
@@ -69,9 +77,9 @@ def cut(rows: Iterable[tuple[str]], page_size: int) -> tuple[list[bytes], int]:
     return pages, total
 
 
-def page_bodies(org: Org, object_: str, page: bytes) -> list[dict[str, Any]]:
+def page_bodies(vault: Vault, object_: str, page: bytes) -> list[dict[str, Any]]:
     """The page's records whole, in the page's order, without those that have gone since."""
-    rows = org.vault.execute(
+    rows = vault.execute(
         "SELECT salesforce.body FROM json_each(?) AS wanted CROSS JOIN salesforce"
         " WHERE salesforce.object = ? AND salesforce.id = wanted.value ORDER BY wanted.key",
         (page.decode(), object_),

@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.salesforce.answers import ApiError
+from sandbox.salesforce.locators import Locators
 from sandbox.salesforce.schema import ORGANIZATION_ID, Schema
 
 if TYPE_CHECKING:
     from sandbox.faults import Faults, SystemFaults
-    from sandbox.salesforce.locators import Locator
     from sandbox.vault import Vault
 
 DAILY_LIMIT = 100_000
@@ -49,7 +49,7 @@ class Org:
         self.vault = vault
         self.all_faults = faults
         self.schema = Schema(vault, faults)
-        self.locators: dict[str, Locator] = {}
+        self.locators = Locators(vault, faults.salesforce)
         self.calls = 0
         self._tokens: dict[str, _Token] = {}
         self._numbers: dict[str, int] = {}

@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from sandbox.salesforce import locators
 from sandbox.salesforce.answers import Answer, ApiError, Call
-from sandbox.salesforce.locators import Locator
+from sandbox.salesforce.locators import Locator, cut, page_bodies
 from sandbox.soql import SoqlError, parse
 from sandbox.soql_sql import compile_query, unknown_object
 
@@ -51,7 +50,7 @@ def more(org: Org, call: Call, locator: str) -> Answer:
     match = _LOCATOR.fullmatch(locator)
     if not match:
         raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-    found, page = locators.find(org, match.group(1), int(match.group(2)))
+    found, page = org.locators.find(match.group(1), int(match.group(2)))
     return Answer(body=_page(org, call, found, page, match.group(1)))
 
 
@@ -120,12 +119,12 @@ def _rows(org: Org, call: Call, selection: Selection, where: str, params: tuple[
     limit = -1 if selection.limit is None else selection.limit
     sql = f"SELECT id FROM salesforce WHERE {where} ORDER BY {selection.order} LIMIT ? OFFSET ?"  # noqa: S608  # compiled, not pasted
     size = page_size(org, call)
-    pages, total = locators.cut(org.vault.execute(sql, (*params, limit, selection.offset)), size)
+    pages, total = cut(org.vault.execute(sql, (*params, limit, selection.offset)), size)
     most = org.faults.options.get("query_timeout_rows")
     if most is not None and total > most:
         raise ApiError(400, "QUERY_TIMEOUT", "Your query request was running for too long.")
     locator = Locator(selection, total, size, pages, org.vault.now_ms())
-    name = locators.keep(org, locator) if len(locator.pages) > 1 else ""
+    name = org.locators.keep(locator) if len(locator.pages) > 1 else ""
     return Answer(body=_page(org, call, locator, 0, name))
 
 
@@ -137,7 +136,7 @@ def _page(org: Org, call: Call, locator: Locator, page: int, name: str) -> dict[
     selection = locator.selection
     view = _view(org, selection)
     fields = [view.fields[column] for column in selection.columns if column in view.fields]
-    bodies = locators.page_bodies(org, selection.entity, locator.pages[page]) if locator.pages else []
+    bodies = page_bodies(org.vault, selection.entity, locator.pages[page]) if locator.pages else []
     body["records"] = shown(org, call, view, fields, bodies)
     return body
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from sandbox.ids import salesforce_id, vitally_id
+from sandbox.vault import modified_property
 from sandbox.world.marketing import DAY_MS, JAPAN_MS
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ class Ledger:
         archived_at: int | None = None,
     ) -> None:
         """One HubSpot record, with the properties that all objects have."""
-        modified_name = "lastmodifieddate" if object_ == "contacts" else "hs_lastmodifieddate"
-        whole = {"hs_object_id": str(id_), "createdate": iso(created), modified_name: iso(modified), **properties}
+        stamps = {"createdate": iso(created), modified_property(object_): iso(modified)}
+        whole = {"hs_object_id": str(id_), **stamps, **properties}
         is_archived = int(archived_at is not None)
         self._add("hubspot", (object_, id_, created, modified, is_archived, archived_at, orjson.dumps(whole).decode()))
 

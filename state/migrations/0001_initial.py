@@ -297,7 +297,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
-    op.create_index("ix_record_seq", "record", ["seq"], unique=False)
+    op.create_index("ix_record_seq", "record", ["seq", "hash"], unique=False)
     op.create_table(
         "record_change",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

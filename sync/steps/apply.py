@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -18,16 +18,17 @@ from sync.logs import logger
 from sync.summary import SystemCount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from connectors.base import Connector
+    from mapping.records import Ref
     from reconcile.changes import Change, Settlement
     from sync.house import House
     from sync.steps.plan import Draft
     from sync.summary import Summary
 
-BATCH = 400
-"""Changes intended and written in one go, whole records; a lost batch leaves so many to settle."""
+LEAST_RECORDS = 50
+"""Records intended and written in one go, where a request of the system does not carry more."""
 
 
 def apply(house: House, draft: Draft, summary: Summary) -> None:
@@ -44,7 +45,7 @@ def apply(house: House, draft: Draft, summary: Summary) -> None:
         connector = house.connectors[system]
         calls = connector.calls
         try:
-            for batch in batches(by_system[system]):
+            for batch in batches(by_system[system], max(connector.records_per_write, LEAST_RECORDS)):
                 if house.stop.is_set():
                     break
                 _write_batch(house, connector, draft.digest, batch, tally)
@@ -79,25 +80,29 @@ class Tally:
                     self.left[settlement.change.entity] -= 1
 
 
-def batches(changes: Sequence[Change], size: int = BATCH) -> Iterator[list[Change]]:
-    """Portions of one object each, with all changes of a record in one portion; `changes` is in the plan's order."""
+def batches(changes: Sequence[Change], records: int) -> Iterator[list[Change]]:
+    """Portions of at most so many whole records of one object each; `changes` is in the plan's order."""
     for _, of_object in groupby(changes, key=lambda change: change.ref.object):
-        portion: list[Change] = []
-        for _, of_record in groupby(of_object, key=lambda change: change.ref):
-            record = list(of_record)
-            if portion and len(portion) + len(record) > size:
-                yield portion
-                portion = []
-            portion += record
-        if portion:
-            yield portion
+        of_records = [list(group) for _, group in groupby(of_object, key=lambda change: change.ref)]
+        for start in range(0, len(of_records), records):
+            yield list(chain.from_iterable(of_records[start : start + records]))
 
 
 def _write_batch(house: House, connector: Connector, digest: str, batch: Sequence[Change], tally: Tally) -> None:
     run, object_ = tally.summary.run, batch[0].ref.object
     ids = journal.intend(house.db, digest, batch, run=run)
     numbers = dict(zip(((change.ref, change.field) for change in batch), ids, strict=True))
-    settlements = list(connector.write(object_, batch))
+    settlements: list[Settlement] = []
+    try:
+        settlements.extend(connector.write(object_, batch))
+    finally:  # what was said before a system went down holds
+        _settle(house, numbers, settlements, tally)
+    logger.info("apply.batch_settled", run_id=run, system=connector.system, object=object_, count=len(settlements))
+
+
+def _settle(
+    house: House, numbers: Mapping[tuple[Ref, str], int], settlements: Sequence[Settlement], tally: Tally
+) -> None:
     journal.settle(house.db, [(numbers[s.change.ref, s.change.field], s) for s in settlements])
     refused = [
         Aside(CHANGE, s.change.ref, s.change.field, s.detail or say("refused without a word"))
@@ -106,9 +111,8 @@ def _write_batch(house: House, connector: Connector, digest: str, batch: Sequenc
     ]
     if refused:
         with house.db.write() as conn:
-            set_aside(conn, refused, run, now_ms=house.clock())
+            set_aside(conn, refused, tally.summary.run, now_ms=house.clock())
     tally.add(settlements)
-    logger.info("apply.batch_settled", run_id=run, system=connector.system, object=object_, count=len(settlements))
 
 
 def _leave_queue(house: House, draft: Draft, tally: Tally) -> None:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from mapping.accounts import Standing, decide_account
 from state import decisions, meta, pending
 from state.timelines import Sources, kinds_of_entities, people_of, read_timelines
+from sync.steps import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from threading import Event
 
     from sqlalchemy import Connection
 
@@ -38,10 +40,11 @@ class Decided:
     transitions: int = 0
 
 
-def decide(db: Database, program: Program, *, now_ms: int, systems: Sequence[str] = ()) -> Decided:
+def decide(db: Database, program: Program, *, now_ms: int, systems: Sequence[str] = (), stop: Event = NEVER) -> Decided:
     """Decide everyone who waits; what was decided of them waits for the plan.
 
-    `now_ms` is the start of the cycle; `systems` names the systems in the order in which their records are believed.
+    `now_ms` is the start of the cycle; `systems` names the systems in the order in which their records are believed;
+    `stop` ends it between two chunks.
     """
     counts = Decided()
     with db.write() as conn:
@@ -54,7 +57,7 @@ def decide(db: Database, program: Program, *, now_ms: int, systems: Sequence[str
         sources = Sources(conn, systems)
     for are_accounts in (False, True):
         after: int | None = None
-        while True:
+        while not stop.is_set():
             with db.write() as conn:
                 keys = pending.take(conn, pending.DECIDE, CHUNK, after=after)
                 if not keys:

@@ -9,32 +9,43 @@ wait for the second, so that each of them is read once, when everything is there
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from mapping.derive import Reader, Record
 from mapping.derived import Derived, Facts
-from mapping.records import Ref, record_key
+from mapping.records import record_key
 from mapping.text import say
 from state import history, journal, meta, pending, quarantine, store
 from state.sql import any_of, fetch, fetch_one, listed
+from sync.steps import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from threading import Event
 
     from sqlalchemy import Connection
 
     from mapping.derive import Deriver
     from mapping.derived import Payload
-    from mapping.records import FieldChange
     from state.engine import Database
     from state.store import Changed
 
-CHUNK = 2_000
+CHUNK = 10_000
+"""Records derived in one transaction."""
+ENOUGH = 30_000
+"""Events that are enough for one transaction: the more there are, the more of them share a page of the store."""
+READ = 500
+"""Records held in memory at a time."""
 STEP = "derive"
 """Name of the watermark, and of the records that wait for the second pass."""
 MISSING = "derive.missing"
 """Records that a reading looked up and that were not there."""
+_new = tuple.__new__  # a quarter of the price of the constructor of a named tuple
+Reads = dict[Reader, list[Record]]
+"""Records by how they are read."""
 _LOADED = "derive.loaded"
 _READING = "derive.reading"
 
@@ -52,15 +63,6 @@ class Derivation(NamedTuple):
         return Derivation(*(one + more for one, more in zip(self, other, strict=True)))
 
 
-class _Read(NamedTuple):
-    """One record as it is to be read."""
-
-    deriver: Deriver
-    row: Changed
-    payload: Payload
-    changes: Sequence[FieldChange]
-
-
 class _Case(NamedTuple):
     """What is the same for all records of one run. `is_fresh`: nothing was ever derived in this store."""
 
@@ -71,8 +73,10 @@ class _Case(NamedTuple):
     is_first_load: bool
 
 
-def derive(db: Database, derivers: Mapping[str, Deriver], *, now_ms: int, run: int) -> Derivation:
+def derive(db: Database, derivers: Mapping[str, Deriver], *, now_ms: int, run: int, stop: Event = NEVER) -> Derivation:
     """Everything up to the newest change is derived; each chunk is one transaction with its watermark.
+
+    `stop` ends it between two chunks.
 
     Where the readings themselves changed (a meaning, the company's zone, this release) all records are derived again.
     """
@@ -81,11 +85,11 @@ def derive(db: Database, derivers: Mapping[str, Deriver], *, now_ms: int, run: i
         is_fresh = _start_again(conn, derivers) and is_first_load
     case = _Case(derivers, now_ms, run, is_fresh, is_first_load)
     total = Derivation()
-    while (done := _derive_changed(db, case)) is not None:
+    while not stop.is_set() and (done := _derive_changed(db, case)) is not None:
         total = total.plus(done)
-    while (done := _derive_waiting(db, case)) is not None:
+    while not stop.is_set() and (done := _derive_waiting(db, case)) is not None:
         total = total.plus(done)
-    if is_first_load:
+    if is_first_load and not stop.is_set():
         with db.write() as conn:
             meta.put(conn, _LOADED, "1")
     return total
@@ -103,45 +107,74 @@ def _start_again(conn: Connection, derivers: Mapping[str, Deriver]) -> bool:
 def _derive_changed(db: Database, case: _Case) -> Derivation | None:
     """One chunk of the first pass; None where there is nothing left."""
     with db.write() as conn:
-        rows = store.changed_records(conn, meta.watermark(conn, STEP), CHUNK)
-        if not rows:
+        seq = meta.watermark(conn, STEP)
+        into, keys, seen = Derived(), list[int](), 0
+        while seen < CHUNK and len(into.rows) < ENOUGH:
+            rows = store.changed_records(conn, seq, min(READ, CHUNK - seen))
+            if not rows:
+                break
+            seq, seen = rows[-1].seq, seen + len(rows)
+            reads = _decoded(conn, rows, case)
+            if waiting := _dependents(conn, reads) | _take_waiting(reads):
+                pending.add(conn, STEP, waiting)
+            keys += _read(conn, reads, into)
+        if not seen:
             return None
-        reads = _with_changes(conn, rows, case)
-        waiting = _dependents(conn, reads)
-        now = []
-        for read in reads:
-            object_, payload = read.row.object, read.payload
-            parent = read.deriver.parent(object_, payload)
-            if parent is not None:
-                waiting.add(record_key(read.row.system, *parent))
-            if read.deriver.has_rows(object_, payload):
-                waiting.add(read.row.key)
-            else:
-                now.append(read)
-        done = _derive(conn, now, case)
-        if waiting:
-            pending.add(conn, STEP, waiting)
-        meta.set_watermark(conn, STEP, rows[-1].seq)
+        done = _save(conn, keys, into, case)
+        meta.set_watermark(conn, STEP, seq)
         return done
 
 
 def _derive_waiting(db: Database, case: _Case) -> Derivation | None:
     """One chunk of the second pass; None where there is nothing left."""
     with db.write() as conn:
-        keys = pending.take(conn, STEP, CHUNK)
+        keys = pending.take(conn, STEP, READ)
         if not keys:
             return None
-        done = _derive(conn, _with_changes(conn, _records(conn, keys), case), case)
+        into = Derived()
+        read = _read(conn, _decoded(conn, _records(conn, keys), case), into)
+        done = _save(conn, read, into, case)
         pending.remove(conn, STEP, keys)
         return done
 
 
-def _derive(conn: Connection, reads: Sequence[_Read], case: _Case) -> Derivation:
+def _decoded(conn: Connection, rows: Iterable[Changed], case: _Case) -> Reads:
+    """The records of the configured systems by how they are read, each with all that ever changed in it."""
+    has_changes = fetch_one(conn, "SELECT 1 FROM record_change LIMIT 1") is not None
+    changes = store.record_changes(conn, [row.key for row in rows]) if has_changes else {}
+    loads, nothing = orjson.loads, ()
+    reads: Reads = defaultdict(list)
+    for _, key, system, object_, _, payload, is_deleted in rows:
+        if system in case.derivers:
+            reader = case.derivers[system].reader(object_)
+            reads[reader].append(_new(Record, (key, loads(payload), changes.get(key, nothing), is_deleted)))
+    return reads
+
+
+def _take_waiting(reads: Reads) -> set[int]:
+    """Those that are read with their rows, or that are such rows, are left for the second pass."""
+    waiting: set[int] = set()
+    for reader, records in reads.items():
+        if reader.parent is not None:
+            parents = (reader.parent(record.payload) for record in records)
+            waiting.update(record_key(reader.system, *parent) for parent in parents if parent is not None)
+        if reader.has_rows is not None:
+            with_rows = {record.key for record in records if reader.has_rows(record.payload)}
+            waiting |= with_rows
+            records[:] = [record for record in records if record.key not in with_rows]
+    return waiting
+
+
+def _read(conn: Connection, reads: Reads, into: Derived) -> list[int]:
+    """All that the records tell is added; returns their keys."""
     facts = _facts(conn, reads)
-    into = Derived()
-    for deriver, row, payload, changes in reads:
-        deriver.derive(row.object, row.id, payload, changes, row.is_deleted, into, facts)
-    keys = [read.row.key for read in reads]
+    for reader, records in reads.items():
+        reader.read(records, into, facts)
+    return [record.key for records in reads.values() for record in records]
+
+
+def _save(conn: Connection, keys: Sequence[int], into: Derived, case: _Case) -> Derivation:
+    """The store holds what these records tell; their values without a meaning are set aside."""
     kept = history.save_derived(
         conn,
         into,
@@ -151,7 +184,7 @@ def _derive(conn: Connection, reads: Sequence[_Read], case: _Case) -> Derivation
     )
     quarantine.release_mended(conn, quarantine.MEANING, keys, now_ms=case.now_ms)
     if into.unmapped:
-        refs = {read.row.key: Ref(read.row.system, read.row.object, read.row.id) for read in reads}
+        refs = store.refs(conn, list({record for record, _, _ in into.unmapped}))
         aside = [
             quarantine.Aside(
                 quarantine.MEANING, refs[record], field, say("The value {value!r} has no meaning.", value=value)
@@ -159,15 +192,7 @@ def _derive(conn: Connection, reads: Sequence[_Read], case: _Case) -> Derivation
             for record, field, value in into.unmapped
         ]
         quarantine.set_aside(conn, aside, case.run, now_ms=case.now_ms)
-    return Derivation(len(reads), kept.events, kept.retracted, len(into.unmapped))
-
-
-def _with_changes(conn: Connection, rows: Iterable[Changed], case: _Case) -> list[_Read]:
-    """The records of the configured systems, decoded, each with all that ever changed in it."""
-    mine = [row for row in rows if row.system in case.derivers]
-    has_changes = fetch_one(conn, "SELECT 1 FROM record_change LIMIT 1") is not None
-    changes = store.record_changes(conn, [row.key for row in mine]) if has_changes else {}
-    return [_Read(case.derivers[row.system], row, orjson.loads(row.payload), changes.get(row.key, ())) for row in mine]
+    return Derivation(len(keys), kept.events, kept.retracted, len(into.unmapped))
 
 
 def _records(conn: Connection, keys: Sequence[int]) -> list[store.Changed]:
@@ -177,16 +202,22 @@ def _records(conn: Connection, keys: Sequence[int]) -> list[store.Changed]:
         f" JOIN source s ON s.id = r.source WHERE {any_of(conn, 'r.key')}",
         listed(conn, keys),
     )
-    return [store.Changed._make((*row[:6], bool(row[6]))) for row in rows]
+    return [_new(store.Changed, row) for row in rows]
 
 
-def _facts(conn: Connection, reads: Sequence[_Read]) -> Facts:
+def _facts(conn: Connection, reads: Reads) -> Facts:
     """What these readings need of other records; what they need and the store lacks is noted as missing."""
-    wanted = {key for read in reads for key in read.deriver.references(read.row.object, read.payload)}
+    wanted = {key for reader, records in reads.items() for key in reader.references(records)}
     found = store.payloads(conn, list(wanted)) if wanted else {}
     if len(found) < len(wanted):
         pending.add(conn, MISSING, wanted - found.keys())
-    parents = [read.row.key for read in reads if read.deriver.has_rows(read.row.object, read.payload)]
+    parents = [
+        record.key
+        for reader, records in reads.items()
+        if reader.has_rows is not None
+        for record in records
+        if reader.has_rows(record.payload)
+    ]
     rows: dict[int, list[Payload]] = {}
     if parents:
         sql = (
@@ -199,40 +230,43 @@ def _facts(conn: Connection, reads: Sequence[_Read]) -> Facts:
     return Facts(payloads=payloads, rows=rows, written=_written(conn, reads))
 
 
-def _written(conn: Connection, reads: Sequence[_Read]) -> set[tuple[int, str]]:
+def _written(conn: Connection, reads: Reads) -> set[tuple[int, str]]:
     """The canonical ids found on these records that the journal shows we wrote there; others are copies of clones."""
     carried: dict[str, dict[int, str]] = {}
-    for read in reads:
-        field, value = read.deriver.canonical_id(read.row.object, read.payload)
-        if value:
-            carried.setdefault(field, {})[read.row.key] = value
+    for reader, records in reads.items():
+        if reader.id_field is not None:
+            values = {record.key: value for record in records if (value := reader.canonical_id(record.payload))}
+            carried.setdefault(reader.id_field, {}).update(values)
     return {
         (key, value)
         for field, values in carried.items()
+        if values
         for key, value in journal.written(conn, list(values), field).items()
         if isinstance(value, str) and values[key] == value
     }
 
 
-def _dependents(conn: Connection, reads: Sequence[_Read]) -> set[int]:
+def _dependents(conn: Connection, reads: Reads) -> set[int]:
     """The records whose readings looked one of these up, and would find something else now."""
-    looked_up = [read for read in reads if read.deriver.lookup(read.row.object) is not None]
+    looked_up = [(reader, reader.lookup, records) for reader, records in reads.items() if reader.lookup is not None]
     if not looked_up:
         return set()
-    keys = [read.row.key for read in looked_up]
+    keys = [record.key for _, _, records in looked_up for record in records]
     sql = f"SELECT key FROM pending WHERE step = ? AND {any_of(conn, 'key')}"
     missed = {row[0] for row in fetch(conn, sql, MISSING, listed(conn, keys))}
     subjects: list[int] = []
     others: dict[tuple[str, str, str], set[str]] = {}
-    for read in looked_up:
-        lookup = read.deriver.lookup(read.row.object)
-        assert lookup is not None
-        if read.row.key not in missed and not any(change.field in lookup.fields for change in read.changes):
-            continue
+    for reader, lookup, records in looked_up:
+        differ = {
+            record.key
+            for record in records
+            if record.key in missed or any(change.field in lookup.fields for change in record.changes)
+        }
         if lookup.is_subject:
-            subjects.append(read.row.key)
-        else:
-            others.setdefault((read.row.system, lookup.object, lookup.field), set()).add(read.row.id)
+            subjects += differ
+        elif differ:
+            ids = {ref.id for ref in store.refs(conn, list(differ)).values()}
+            others.setdefault((reader.system, lookup.object, lookup.field), set()).update(ids)
     if missed:
         pending.remove(conn, MISSING, list(missed))
     found: set[int] = set()
@@ -252,7 +286,7 @@ def _referring(conn: Connection, system: str, object_: str, field: str, ids: set
     )
     found: set[int] = set()
     last = -1
-    while rows := fetch(conn, sql, system, object_, last, CHUNK):
+    while rows := fetch(conn, sql, system, object_, last, READ):
         last = rows[-1][0]
         found.update(key for key, payload in rows if orjson.loads(payload).get(field) in ids)
     return found

@@ -88,6 +88,8 @@ def plan(house: House, summary: Summary, *, is_dry: bool) -> Draft:
     In report mode a difference is counted once, when it arises; in the other modes an entity stays in the queue until
     its changes are made.
     """
+    if house.stop.is_set():
+        return Draft(is_kept=False, count=summary.plan)  # the plan of a part is none; the next start plans it all
     mode = "report" if is_dry else house.config.writes.mode
     _requeue_if_policy_changed(house)
     draft = Draft(is_kept=mode != "report", count=summary.plan)
@@ -105,7 +107,7 @@ def plan(house: House, summary: Summary, *, is_dry: bool) -> Draft:
     )
     if draft.changes:
         _guard(house, draft, summary)
-    _remember_populations(house, summary)
+    remember_populations(house)
     return draft
 
 
@@ -137,7 +139,7 @@ def _queued(db: Database) -> Iterator[list[int]]:
 def _compare(house: House, entities: Sequence[int], down: frozenset[str]) -> Plan:
     drafting = house.drafting
     with house.db.read() as conn:
-        shown = targets.showings(conn, drafting.model, entities)
+        shown = targets.showings(conn, drafting.model, entities, house.ours)
         aside = quarantine.fields_aside(conn, [showing.key for showing in shown])
     made = (drafting.target(showing, is_down=showing.ref.system in down) for showing in shown)
     policy = replace(drafting.policy, set_aside=dict.fromkeys(aside, Why.QUARANTINED))
@@ -195,13 +197,18 @@ def _recent(spent: Sequence[Spent]) -> Recent:
     )
 
 
-def _remember_populations(house: House, summary: Summary) -> None:
-    """Keep today's sizes for the next run's comparison, unless this run stopped over them or did not see all."""
-    if summary.is_parked or any(system.error for system in summary.systems.values()):
-        return
+def remember_populations(house: House, *, is_accepted: bool = False) -> None:
+    """Keep today's sizes for the next comparison; a source that shrank too much keeps its old one until it is accepted.
+
+    Otherwise a run that has nothing to write would make the loss the new normal.
+    """
+    limit = house.config.guard.max_source_shrink
     with house.db.write() as conn:
-        sizes = {f"{system}:{object_}": count for (system, object_), count in targets.populations(conn).items()}
-        meta.put(conn, POPULATIONS, orjson.dumps(sizes).decode())
+        before: dict[str, int] = orjson.loads(meta.get(conn, POPULATIONS) or "{}")
+        now = {":".join(place_): count for place_, count in targets.populations(conn).items()}
+        if not is_accepted:
+            now |= {place_: size for place_, size in before.items() if size * (1 - limit) > now.get(place_, 0)}
+        meta.put(conn, POPULATIONS, orjson.dumps(now).decode())
 
 
 def _requeue_if_policy_changed(house: House) -> None:

@@ -108,24 +108,25 @@ def _poll_object(reading: Reading, connector: Connector, object_: str, count: Ob
     volatile = reading.volatile(system, object_)
     with reading.db.read() as conn:
         cursor = reading.start.cursor(store.load_cursor(conn, system, object_))
-    for batch in connector.poll(object_, cursor):
-        _note_missing(reading, system, batch)
-        saved = store.save_batch(reading.db, system, batch, run=reading.run, volatile=volatile)
-        count.read += saved.read
-        count.changed += saved.changed
-        count.deleted += saved.deleted
-        count.quarantined += saved.quarantined
-        reading.progress.read(system, object_, saved.read)
-        logger.debug(
-            "poll.batch_read",
-            run_id=reading.run,
-            system=system,
-            object=object_,
-            count=saved.read,
-            changed=saved.changed,
-        )
-        if reading.stop.is_set():
-            break
+    with store.Intake(reading.db, system, object_, run=reading.run, volatile=volatile) as intake:
+        for batch in connector.poll(object_, cursor):
+            _note_missing(reading, system, batch)
+            saved = intake.save(batch)
+            count.read += saved.read
+            count.changed += saved.changed
+            count.deleted += saved.deleted
+            count.quarantined += saved.quarantined
+            reading.progress.read(system, object_, saved.read)
+            logger.debug(
+                "poll.batch_read",
+                run_id=reading.run,
+                system=system,
+                object=object_,
+                count=saved.read,
+                changed=saved.changed,
+            )
+            if reading.stop.is_set():
+                break
     with reading.db.read() as conn:
         count.missing = (meta.get(conn, _missing(system, object_)) or "").split()
 

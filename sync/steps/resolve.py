@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from state import graph, meta, pending
+from sync.steps import NEVER
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from state.engine import Database
 
 CHUNK = 1_000
@@ -22,13 +25,14 @@ class Resolution(NamedTuple):
     doubts: int
 
 
-def resolve(db: Database, *, now_ms: int) -> Resolution:
+def resolve(db: Database, *, now_ms: int, stop: Event = NEVER) -> Resolution:
     """Every record that waited belongs to its person, account or opportunity; whoever changed waits for `decide`.
 
-    Each chunk is one transaction with its neighbourhood; a run that is cut off goes on with what still waits.
+    Each chunk is one transaction with its neighbourhood; a run that is cut off goes on with what still waits. `stop`
+    ends it between two chunks.
     """
     records = 0
-    while True:
+    while not stop.is_set():
         with db.write() as conn:
             is_first_load = meta.get(conn, _LOADED) is None
             seeds = pending.take(conn, pending.RESOLVE, CHUNK)

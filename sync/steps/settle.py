@@ -28,6 +28,7 @@ def settle(db: Database, connectors: Mapping[str, Connector], *, run: int) -> in
     | what we intended      | verified                                         |
     | anything else         | stale: it was not written, and is planned again  |
     | the record is gone    | skipped                                          |
+    | it cannot be read     | unknown: it is asked for again in the next run   |
     | the system is down    | stays open until it is up again                  |
     """
     by_place: dict[tuple[str, str], list[Entry]] = defaultdict(list)
@@ -54,11 +55,14 @@ def _settle_object(db: Database, connector: Connector, object_: str, entries: Se
 
 
 def _compare(connector: Connector, change: Change, values: Mapping[str, object] | None) -> Settlement:
-    if values is None or change.field not in values:
+    if values is None:
         return Settlement(change=change, outcome=Outcome.SKIPPED, detail=say("the record is gone"))
+    if change.field not in values:
+        return Settlement(change=change, outcome=Outcome.UNKNOWN, detail=say("the field cannot be read"))
     found = values[change.field]
-    adjusted = connector.adjust(change.ref.object, change.field, found)  # type: ignore[arg-type]  # as the vendor gave it
-    outcome = Outcome.VERIFIED if adjusted == change.after else Outcome.STALE
+    place = change.ref.object, change.field
+    is_there = connector.adjust(*place, found) == connector.adjust(*place, change.after)  # type: ignore[arg-type]  # as the vendor gave it
+    outcome = Outcome.VERIFIED if is_there else Outcome.STALE
     return Settlement(
         change=change,
         outcome=outcome,

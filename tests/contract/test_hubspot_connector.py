@@ -10,11 +10,10 @@ import pytest
 from connectors.base import Written
 from connectors.hubspot import connect
 from connectors.hubspot.read import Pace
-from connectors.testing import ConnectorContract
+from connectors.testing import ConnectorContract, planned
 from mapping import vendors
 from mapping.errors import SystemDown
-from mapping.records import Ref
-from reconcile.changes import Change, Kind, Outcome
+from reconcile.changes import Outcome
 from sandbox.server import Sandbox
 
 CANONICAL = ("canonical_stage", "canonical_score", "canonical_stage_at", "canonical_id")
@@ -141,16 +140,7 @@ def poll(connector, object_, cursor=None):
 
 def change(id_, before, after, field="canonical_score", object_="contacts"):
     """A change of one field."""
-    return Change(
-        ref=Ref("vendor", object_, id_),
-        field=field,
-        before=before,
-        after=after,
-        reason="r",
-        rule="r",
-        kind=Kind.CORRECT,
-        entity="e",
-    )
+    return planned(object_, id_, field, before, after)
 
 
 def test_a_changed_record_read_by_search_has_the_payload_that_the_list_gives(vendor, connector):

@@ -13,10 +13,9 @@ import uvicorn
 
 from connectors.base import Severity, Written
 from connectors.registry import connector
-from connectors.testing import ConnectorContract
+from connectors.testing import ConnectorContract, planned
 from mapping import vendors
-from mapping.records import Ref
-from reconcile.changes import Change, Kind, Outcome
+from reconcile.changes import Outcome
 from sandbox.faults import FaultMiddleware, Faults
 from sandbox.ids import salesforce_id
 from sandbox.salesforce.app import salesforce_app
@@ -174,16 +173,7 @@ def org():
 
 def change(id_, before=None, after="mql"):
     """A change of a lead's stage."""
-    return Change(
-        ref=Ref("crm", "Lead", id_),
-        field="Canonical_Stage__c",
-        before=before,
-        after=after,
-        reason="",
-        rule="r",
-        kind=Kind.FIRST,
-        entity="p1",
-    )
+    return planned("Lead", id_, "Canonical_Stage__c", before, after, system="crm")
 
 
 def test_jwt_bearer_logs_in(org):

@@ -10,11 +10,10 @@ import pytest
 
 from connectors.base import Severity, Written
 from connectors.rest import connect
-from connectors.testing import ConnectorContract
+from connectors.testing import ConnectorContract, planned
 from mapping import vendors
 from mapping.errors import SystemDown
-from mapping.records import Ref
-from reconcile.changes import Change, Kind, Outcome
+from reconcile.changes import Outcome
 from sandbox.server import Sandbox
 from sandbox.vault import iso_stamp
 
@@ -148,16 +147,7 @@ def poll(connector, object_, cursor=None):
 
 def change(id_, before, after, field, object_="users"):
     """A change of one field."""
-    return Change(
-        ref=Ref("vendor", object_, id_),
-        field=field,
-        before=before,
-        after=after,
-        reason="r",
-        rule="r",
-        kind=Kind.CORRECT,
-        entity="e",
-    )
+    return planned(object_, id_, field, before, after)
 
 
 def test_churned_accounts_are_read(vendor, connector):
@@ -343,7 +333,7 @@ def test_diagnosis_says_what_cannot_be_written(connector):
     """A field on survey answers is an error before anything is planned."""
     findings = list(connector.diagnose([Written(object="npsResponses", field="x", role="stage")]))
 
-    assert [one.check for one in findings if one.severity is Severity.ERROR] == ["npsResponses.x"]
+    assert [one.check for one in findings if one.severity is Severity.ERROR] == ["write npsResponses"]
 
 
 def test_a_field_that_is_newly_asked_for_is_read_of_every_record(vendor, connector):

@@ -233,6 +233,20 @@ def test_score_that_time_alone_moved_says_so(company: Company) -> None:
     assert company.rows(sql) == [("score",)]
 
 
+def test_score_that_another_definition_lets_fade_did_not_decay(company: Company) -> None:
+    """A shorter half-life moves every score at once: that is for the guard to see."""
+    company.happen("contacts", "51", "webinar_attended", 90)
+    company.decide(100)
+    text = shipped_text().replace('half_life = "30d"', 'half_life = "3d"')
+    other = compile_definition(load_definition(text), ZoneInfo("Asia/Tokyo"))
+
+    before = company.rows("SELECT score FROM decision WHERE entity = 1")
+    company.decide(100, program=other)
+
+    assert company.rows("SELECT score FROM decision WHERE entity = 1") < before
+    assert company.rows("SELECT score_rule FROM decision WHERE entity = 1") == [("score",)]
+
+
 def test_what_happened_to_the_company_before_its_person_was_known_is_not_the_persons(company: Company) -> None:
     """A new lead at an old customer is a lead."""
     company.entity(50, "account", ("Account", "50"))

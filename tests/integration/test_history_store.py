@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mapping.derived import Derived, Ident, tell, tell_plainly
+from mapping.derived import Derived, Ident, tell
 from mapping.events import Link, Profile
 from state import graph, history, pending
 from state.sql import fetch
@@ -19,7 +19,7 @@ def lead(*, title: str = "課長", email: str = "taro@aoba.example") -> Derived:
     """What one lead tells: two events, a profile, an identifier."""
     into = Derived(profiles=[Profile(LEAD, "person", given_name="Taro", email=email, title=title, is_opted_out=False)])
     into.idents.append(Ident("email", email, LEAD))
-    tell_plainly(into, LEAD, 1_000, "mail_opened")
+    tell(into, LEAD, 1_000, "mail_opened")
     tell(into, LEAD, 2_000, "form_submitted", name="Demo", channel="web")
     return into
 
@@ -111,10 +111,10 @@ def test_what_the_vendor_has_forgotten_stands(db: Database) -> None:
     """HubSpot's histories lose their oldest entries; counters then begin with all that was before."""
     first, later = Derived(), Derived()
     for at in (1_000, 2_000, 3_000):
-        tell_plainly(first, LEAD, at, "page_viewed")
-    tell_plainly(later, LEAD, 2_000, "page_viewed", 2)
-    tell_plainly(later, LEAD, 3_000, "page_viewed")
-    tell_plainly(later, LEAD, 4_000, "page_viewed")
+        tell(first, LEAD, at, "page_viewed")
+    tell(later, LEAD, 2_000, "page_viewed", quantity=2)
+    tell(later, LEAD, 3_000, "page_viewed")
+    tell(later, LEAD, 4_000, "page_viewed")
     later.floors[LEAD, "page_viewed"] = 2_000
     save(db, first)
 
@@ -178,8 +178,8 @@ def test_what_happens_to_an_opportunity_or_account_concerns_their_people(db: Dat
     won, churned = Derived(), Derived()
     won.profiles.append(into.profiles[2])
     won.links.append(into.links[1])
-    tell_plainly(won, OPPORTUNITY, 5_000, "opportunity_won")
-    tell_plainly(churned, ACCOUNT, 6_000, "churned")
+    tell(won, OPPORTUNITY, 5_000, "opportunity_won")
+    tell(churned, ACCOUNT, 6_000, "churned")
     churned.profiles.append(into.profiles[3])
 
     save(db, won, OPPORTUNITY)

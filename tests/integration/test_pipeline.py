@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -131,3 +132,33 @@ def test_field_that_is_written_from_now_on_is_read_of_every_record(
         == (with_lead["systems"]["salesforce"]["objects"]["Lead"]["read"])
     )
     assert with_lead["applied"]["verified"] == with_lead["plan"]["changes"] > 0
+
+
+def test_source_that_lost_its_records_stops_every_plan_until_a_person_accepts_it(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path
+):
+    """A quiet run in between does not make the loss the new normal; an approved plan does."""
+    box = make_sandbox()
+    path = box.write_config(tmp_path, **EVERYTHING)
+    cycle(path)
+    tasks = [id_ for (id_,) in box.vault.execute("SELECT id FROM salesforce WHERE object = 'Task'").fetchall()]
+    box.vault.clock = lambda: time.time_ns() // 1_000_000 + 2_000
+    for id_ in tasks:
+        box.vault.patch_salesforce("Task", id_, {"IsDeleted": True}, is_deleted=True)
+    box.vault.commit()
+    box.vault.clock = lambda: time.time_ns() // 1_000_000 + 4_000
+    cycle(path)
+
+    def disturb(stage: str) -> dict[str, Any]:
+        box.vault.patch_hubspot("contacts", 5101, {"canonical_stage": stage})
+        box.vault.commit()
+        return cycle(path)
+
+    stopped = disturb("inquiry")
+    with House.open(config.load(path), path, needs_lease=True) as house:
+        applied = operations.apply_plan(house, stopped["plan"]["digest"], is_approved=True)
+    passed = disturb("mql")
+
+    assert stopped["status"] == "held"
+    assert applied.applied["verified"] >= 1
+    assert passed["status"] == "done"

@@ -103,6 +103,18 @@ def test_a_correction_parts_what_was_joined(db: Database) -> None:
         assert fetch(conn, "SELECT state, known_at FROM edge") == [("retracted", NOW + 1)]
 
 
+def test_a_withdrawn_link_to_no_record_of_ours_is_retracted(db: Database) -> None:
+    """A merge may name an id that was never read, and its key may come before the record's own."""
+    for orphan in (1, 9):
+        tell(db, 5, given="Taro", same=orphan)
+        resolve(db)
+        tell(db, 5, given="Taro")
+        resolve(db)
+
+    with db.read() as conn:
+        assert fetch(conn, "SELECT a, b, state FROM edge ORDER BY a") == [(1, 5, "retracted"), (5, 9, "retracted")]
+
+
 def test_names_in_conflict_open_a_doubt_that_goes_when_the_conflict_does(db: Database) -> None:
     """A person decides; or the record is corrected."""
     tell(db, 1, "family@aoba.example", given="Taro")

@@ -202,6 +202,18 @@ def test_newer_held_plan_supersedes_the_older(db: Database) -> None:
     with db.read() as conn:
         assert [plan.digest for plan in plans.list_plans(conn, state="held")] == ["d2"]
         assert [plan.digest for plan in plans.list_plans(conn, state="superseded")] == ["d1"]
+        assert [row[0] for row in fetch(conn, "SELECT plan FROM change")] == ["d2"]
+
+
+def test_why_a_plan_waits_can_be_translated_when_it_is_read(db: Database) -> None:
+    """A sentence within a sentence comes back as one, and not as its English."""
+    why = say("{one}; {other}", one=say("{found:,} {what}", found=1_000, what=say("changes")), other="x")
+
+    plans.hold_plan(db, "d1", [change("a")], run=1, why=why)
+
+    with db.read() as conn:
+        (plan,) = plans.list_plans(conn)
+    assert plan.why == why
 
 
 def test_held_plan_is_not_intended_before_it_is_approved(db: Database) -> None:

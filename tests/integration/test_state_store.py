@@ -17,7 +17,7 @@ import pytest
 from mapping.errors import RetryLater
 from mapping.records import Batch, Cursor, Ref, Rejected, record_key
 from mapping.text import say
-from state import quarantine, store
+from state import quarantine, store, targets
 from state.engine import Database, upgrade
 from state.sql import execute, fetch, fetch_one
 
@@ -116,6 +116,95 @@ def test_page_that_says_nothing_new_changes_nothing(db: Database) -> None:
     assert (after[0], after[1], after[3]) == (before[0], before[1], before[3])
 
 
+def cursor_of(db: Database) -> tuple[object, int]:
+    """The stored position, and how many rows were read up to it."""
+    with db.read() as conn:
+        cursor = store.load_cursor(conn, "salesforce", "Lead")
+        [(read,)] = fetch(conn, "SELECT read FROM cursor")
+    assert cursor
+    return cursor.position["n"], read
+
+
+def test_cursor_of_unchanged_pages_waits_for_the_end_or_for_news(db: Database) -> None:
+    """Such a page costs no transaction; the cursor moves with the next change, and at the end."""
+    pages = [[lead(f"{n}-{i}") for i in range(5)] for n in range(4)]
+    save(db, *[row for rows in pages for row in rows])
+
+    with store.Intake(db, "salesforce", "Lead", run=8) as intake:
+        assert intake.save(page(pages[0], position=2)).changed == 0
+        assert intake.save(page(pages[1], position=3)).changed == 0
+        assert cursor_of(db) == (1, 20)
+        assert intake.save(page([*pages[2], lead("new")], position=4)).changed == 1
+        assert cursor_of(db) == (4, 36)
+        intake.save(page(pages[3], position=5))
+        assert cursor_of(db) == (4, 36)
+
+    assert cursor_of(db) == (5, 41)
+
+
+def test_cursor_of_unchanged_pages_is_stored_after_many_rows(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is killed does not read everything again."""
+    monkeypatch.setattr(store, "_MOST_AHEAD", 10)
+    rows = [lead(f"{n}") for n in range(5)]
+    save(db, *rows)
+
+    intake = store.Intake(db, "salesforce", "Lead", run=8)
+    intake.save(page(rows, position=2))
+    assert cursor_of(db) == (1, 5)
+    intake.save(page(rows, position=3))
+
+    assert cursor_of(db) == (3, 15)
+
+
+def test_reading_that_breaks_off_keeps_the_cursor_it_came_to(db: Database) -> None:
+    """Also one that was sent back to where it began: the later word counts, not the larger."""
+    rows = [lead(f"{n}") for n in range(5)]
+    save(db, *rows)
+
+    def read() -> None:
+        with store.Intake(db, "salesforce", "Lead", run=8) as intake:
+            intake.save(page(rows, position=2))
+            intake.save(page([], position=0))
+            raise RetryLater(say("x"))
+
+    with pytest.raises(RetryLater):
+        read()
+    assert cursor_of(db) == (0, 10)
+
+
+def test_page_of_which_some_changed_before_is_still_read_right(db: Database) -> None:
+    """Those that moved behind the others since, the first of them too, are found; only what differs is news."""
+    rows = [lead(f"{n}", X=0) for n in range(6)]
+    save(db, *rows)
+    for moved in (2, 0):
+        rows[moved] = lead(f"{moved}", X=1)
+        assert save(db, *rows).changed == 1
+        assert save(db, *rows).changed == 0
+
+    rows[2], rows[5] = lead("2", X=2), lead("5", X=2)
+
+    assert save(db, *rows, lead("6")).changed == 3
+    assert news(db) == ["1", "3", "4", "0", "2", "5", "6"]
+
+
+@pytest.mark.parametrize("change", ["swapped", "deleted", "fewer", "other order"])
+def test_page_of_the_same_length_is_known_only_record_for_record(db: Database, change: str) -> None:
+    """Neither two records that took each other's values, nor a deletion, nor a gap is taken for no change."""
+    rows = [(f"{n}", MONDAY, orjson.dumps({"X": n}), False) for n in range(4)]
+    save(db, *rows)
+    bodies = [row[2] for row in rows]
+
+    found = {
+        "swapped": [("0", MONDAY, bodies[1], False), ("1", MONDAY, bodies[0], False), *rows[2:]],
+        "deleted": [(*rows[0][:3], True), *rows[1:]],
+        "fewer": [rows[0], rows[2], rows[3]],
+        "other order": rows[::-1],
+    }[change]
+    saved = save(db, *found)
+
+    assert (saved.changed, saved.deleted) == {"swapped": (2, 0), "deleted": (0, 1)}.get(change, (0, 0))
+
+
 def test_changed_field_is_kept_with_both_values_and_bounds(db: Database) -> None:
     """A changed record is news again; each field has before, after and the stamps between which it changed."""
     save(db, lead("a", Status="New", Score=1, Name="x"), lead("b"))
@@ -211,6 +300,15 @@ def test_deletion_and_return_are_news(db: Database) -> None:
     with db.read() as conn:
         assert store.counts(conn) == {("salesforce", "Lead"): (2, 0)}
     assert news(db) == ["b", "a"]
+
+
+def test_object_that_lost_its_last_record_is_still_counted(db: Database) -> None:
+    """The guard must see that a source is empty now; one that is missing from the count would pass."""
+    save(db, lead("a"))
+    save(db, lead("a", is_deleted=True))
+
+    with db.read() as conn:
+        assert targets.populations(conn) == {("salesforce", "Lead"): 0}
 
 
 def test_of_equal_ids_in_a_page_the_last_counts(db: Database) -> None:

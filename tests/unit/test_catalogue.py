@@ -34,9 +34,6 @@ COLUMNS = (
 STATUSES = ("running", "done", "partial", "held", "failed")
 ENTITIES = ("person", "account", "opportunity", "unit")
 UNSEEN = (
-    "changes",
-    "stage moves backward",
-    "emptied fields",
     "waiting",
     "  held         {changes:,} fields on {records:,} records; nothing was written",
     "  wrote        {changes:,} fields on {records:,} records",

@@ -174,6 +174,8 @@ def test_version_follows_the_content_not_its_spelling() -> None:
         {"two": '[[stages]]\nid = "two"\nowner = "sales"\nenter.score = "score >= 60 and employees >= 50"'},
         {"more": '[[scores]]\nid = "form"\nevent = "form_submitted"\npoints = 1'},
         {"more": '[meaning.a.b.c]\nd = "nothing"'},
+        {"more": '[meaning.a.b.c]\ntext = "nothing"'},
+        {"more": '[meaning.a.b.version]\nd = "nothing"'},
     ],
 )
 def test_version_is_another_when_anything_decides_otherwise(change: dict[str, str]) -> None:

@@ -150,11 +150,13 @@ def test_a_conversion_is_dated_by_its_row_and_else_by_its_day_in_the_company_zon
     row = {"LeadId": LEAD, "Field": "leadConverted", "CreatedDate": AT}
 
     alone = derive("Lead", lead, id_=LEAD)
+    at_once = derive("Lead", {**lead, "CreatedDate": "2026-03-02T03:00:00.000+0000"}, id_=LEAD)
     with_row = derive("Lead", lead, id_=LEAD, facts=Facts(rows={key("Lead", LEAD): [row]}))
 
     assert [(event.kind, event.at) for event in alone.events] == [
         ("lead_converted", to_ms("2026-03-01T15:00:00.000+0000"))
     ]
+    assert {event.at for event in at_once.events} == {to_ms("2026-03-02T03:00:00.000+0000")}
     assert [(event.kind, event.at) for event in with_row.events] == [("lead_converted", to_ms(AT))]
     me = key("Lead", LEAD)
     assert {(link.kind, link.source, link.target) for link in alone.links} == {

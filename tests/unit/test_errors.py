@@ -39,6 +39,14 @@ def test_error_without_a_message_says_its_docstring():
     assert str(errors.RetryLater(timedelta(seconds=1))) == "The system asked to be called again later."
 
 
+def test_problems_found_at_work_do_not_claim_that_nothing_was_started():
+    """A mistake in a file is found beforehand, a damaged store in the middle of something."""
+    problem = errors.Problem("store", say("damaged"))
+
+    assert str(errors.OperatorError([problem])) == "1 problem; nothing was started."
+    assert str(errors.OperatorError([problem] * 2, exit_code=1)) == "2 problems."
+
+
 def test_lease_names_its_holder_and_since_when():
     """The second process learns whom to ask."""
     error = errors.LeaseHeld("host-1, process 42", datetime(2026, 11, 21, tzinfo=UTC))

@@ -122,6 +122,8 @@ def test_comparison_with_unknown_is_unknown(text: str, is_true: bool) -> None:
         ("count(inquiry) = 2", True),
         ("reached(mql) and not reached(closed_won)", True),
         ("score > 41", True),
+        ("score > 41.5", True),
+        ("score > 42.5", False),
         ("score >= 42 and score <= 42", True),
         ("not score >= 43", True),
         ("arr >= 1200.5", True),

@@ -93,15 +93,15 @@ def test_refusal_in_no_known_form_is_still_a_refusal():
 
 
 def test_failures_name_records_by_trace_id_or_id():
-    """An error that names no record of the batch says nothing of any."""
+    """An error that names no record of the batch says nothing of any; what is quoted has no addresses."""
     errors = [
         Detail(message="one", context={"objectWriteTraceId": ["1"]}),
-        Detail(message="two", context={"ids": "2"}),
+        Detail(message="hanako@example.jp\nis no number", context={"ids": "2"}),
         Detail(message="three", context={"ids": ["99"]}),
         Detail(message="four"),
     ]
 
-    assert failures(errors, ["1", "2", "3"]) == {"1": "one", "2": "two"}
+    assert failures(errors, ["1", "2", "3"]) == {"1": "one", "2": "… is no number"}
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,21 @@ def test_token_is_fetched_once_and_replaced_before_it_ends():
     assert login.forms[0]["client_secret"] == ["secret"]
 
 
+def test_outage_that_outlasts_many_tokens_is_no_refusal():
+    """Tokens that ended while nobody answered were not rejected; the login goes on."""
+    now = [0.0]
+    login = Login()
+    auth = refreshed(login, lambda: now[0])
+
+    shown = []
+    for _ in range(6):
+        shown.append(auth.headers()["Authorization"])
+        now[0] += 1800.0
+    auth.close()
+
+    assert shown == [f"Bearer token-{number}" for number in range(1, 7)]
+
+
 def test_refused_login_is_final():
     """A revoked refresh token is not tried again."""
     login = Login(status=400)
@@ -73,6 +88,18 @@ def test_refused_login_is_final():
     auth.close()
 
     assert len(login.forms) == 1
+
+
+def test_page_of_a_proxy_is_no_refusal_of_the_login():
+    """HTML with 403 does not come from HubSpot; once it is gone the login goes through."""
+    login = Login()
+    pages = [httpx.Response(403, text="<html>sign in to the network</html>")]
+    auth = refreshed(lambda request: pages.pop() if pages else login(request))
+
+    headers = auth.headers()
+    auth.close()
+
+    assert headers == {"Authorization": "Bearer token-1"}
 
 
 def test_rejected_token_is_replaced():

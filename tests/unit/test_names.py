@@ -86,7 +86,9 @@ def test_company_names_conflict_only_where_they_can_be_compared() -> None:
         ("営業本部長", "director"), ("VP of Sales", "director"), ("Vice President", "director"),
         ("Director, IT", "director"), ("執行役員", "director"), ("情報システム部長", "manager"), ("課長", "manager"),
         ("Marketing Manager", "manager"), ("担当", "staff"), ("Engineer", "staff"), ("社長秘書", "staff"),
-        ("Assistant to the CEO", "staff"), (None, None), ("", None),
+        ("Assistant to the CEO", "staff"), (None, None), ("", None), ("Co-Founder", "c_level"),
+        ("Owner", "c_level"), ("Product Owner", "staff"), ("Partner", "c_level"), ("HR Business Partner", "staff"),
+        ("Partner Manager", "manager"),
     ],
 )  # fmt: skip
 def test_a_title_stands_for_a_level(title: str | None, expected: str | None) -> None:

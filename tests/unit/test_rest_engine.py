@@ -10,9 +10,10 @@ import pytest
 
 from connectors.base import Written
 from connectors.rest import connect
+from connectors.testing import planned
 from mapping.errors import SystemDown
-from mapping.records import Cursor, Ref
-from reconcile.changes import Change, Kind, Outcome
+from mapping.records import Cursor
+from reconcile.changes import Outcome
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 NOW_MS = 1_795_255_200_000
@@ -284,16 +285,7 @@ class Store:
 
 def change(before, after, field="custom.stage", id_="a/b"):
     """A change of one field."""
-    return Change(
-        ref=Ref("cs", "things", id_),
-        field=field,
-        before=before,
-        after=after,
-        reason="r",
-        rule="r",
-        kind=Kind.CORRECT,
-        entity="e",
-    )
+    return planned("things", id_, field, before, after, system="cs")
 
 
 @pytest.mark.parametrize(
@@ -312,6 +304,31 @@ def test_write_is_judged_by_what_is_read_back(opened, status, keeps, outcome):
     assert settled.outcome is outcome
     assert [request.method for request in tool.requests][:2] == ["GET", "PATCH"]
     assert b"/things/a%2Fb" in tool.requests[0].url.raw_path
+
+
+def test_record_that_says_it_is_deleted_is_not_written(opened):
+    """It is gone, though the tool still gives it out."""
+    store = Store()
+    store.custom["state"] = "gone"
+    tool = Tool(store)
+    connector = opened(WRITING + 'deleted = { field = ["custom", "state"], equals = "gone" }\n' + FULL, tool)
+
+    (settled,) = connector.write("things", [change(None, "mql")])
+
+    assert settled.outcome is Outcome.SKIPPED
+    assert [request.method for request in tool.requests] == ["GET"]
+
+
+def test_change_of_an_object_that_cannot_be_written_fails_without_a_call(opened):
+    """And the vendor is not said to have refused it."""
+    tool = Tool(lambda _: [])
+    connector = opened('records = [[]]\npages = { type = "one" }\n' + FULL, tool)
+
+    (settled,) = connector.write("things", [change(None, "mql")])
+
+    assert settled.outcome is Outcome.FAILED
+    assert "vendor" not in str(settled.detail)
+    assert tool.requests == []
 
 
 def test_refused_credentials_while_writing_stop_the_system(opened):

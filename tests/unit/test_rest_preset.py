@@ -40,6 +40,14 @@ def test_vitally_says_how_it_is_read_and_written():
     assert preset.objects["npsResponses"].write is None
 
 
+def test_what_is_written_must_be_readable():
+    """No write is believed that cannot be read back."""
+    with pytest.raises(OperatorError, match="problem") as caught:
+        parse(SMALL + 'write = { method = "PATCH", path = "/companies/{id}" }\n', "my-tool.toml")
+
+    assert "item" in str(caught.value.problems[0].message)
+
+
 def test_unknown_preset_names_those_that_there_are():
     """The hint is the list."""
     with pytest.raises(OperatorError) as caught:

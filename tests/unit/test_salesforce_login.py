@@ -120,7 +120,15 @@ def test_refused_login_is_not_tried_again(answer):
 
 
 @pytest.mark.parametrize(
-    "trouble", [httpx.Response(503), refusal("server_error"), httpx.Response(200, text="<html>"), httpx.Response(200)]
+    "trouble",
+    [
+        httpx.Response(503),
+        refusal("server_error"),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200),
+        httpx.Response(401, text="<html>a proxy's</html>"),
+        httpx.Response(403, text="<html>a proxy's</html>"),
+    ],
 )
 def test_outage_of_the_login_is_survived(trouble):
     """The second try gets the token."""

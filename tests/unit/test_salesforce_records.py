@@ -12,9 +12,9 @@ import pytest
 
 from connectors.base import Connector, Written
 from connectors.salesforce import connect
+from connectors.testing import planned
 from mapping.errors import SystemDown
-from mapping.records import Ref
-from reconcile.changes import Change, Kind, Outcome
+from reconcile.changes import Outcome
 
 HOME = "https://acme.my.salesforce.com"
 ORG_ID = "00D000000000001EAA"
@@ -201,16 +201,7 @@ def open_connector():
 
 def change(n, before=None, after="mql", field="Canonical_Stage__c"):
     """A change of one lead."""
-    return Change(
-        ref=Ref("crm", "Lead", f"00Q{n:015d}"),
-        field=field,
-        before=before,
-        after=after,
-        reason="",
-        rule="r",
-        kind=Kind.FIRST,
-        entity="p1",
-    )
+    return planned("Lead", f"00Q{n:015d}", field, before, after, system="crm")
 
 
 def outcomes(connector, *changes):
@@ -341,6 +332,23 @@ def test_paging_link_to_another_host_is_refused(open_connector, link):
     assert {request.url.host for request in org.requests} == {"acme.my.salesforce.com"}
 
 
+def test_connector_closed_while_it_logs_in_asks_nothing_more(open_connector):
+    """The transport that is made after the close is closed as well."""
+    org = Org(2)
+    connector = open_connector(org)
+    token = org.token
+
+    def close(request):
+        connector.close()
+        return token(request)
+
+    org.token = close
+    with pytest.raises(SystemDown):
+        list(connector.poll("Lead", None))
+
+    assert org.requests == []
+
+
 def test_expired_session_is_replaced_and_the_write_keeps_its_headers(open_connector):
     """The assignment rules stay off when the request is sent again."""
     org = Org(1)
@@ -423,6 +431,36 @@ def test_refused_row_fails_alone_with_the_vendors_words_without_addresses(open_c
     assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in str(settled["0"].detail)
     assert "hanako" not in str(settled["0"].detail)
     assert settled["1"].outcome is Outcome.VERIFIED
+
+
+def test_one_unreadable_value_does_not_fail_the_others(open_connector):
+    """A request that is refused as a whole is halved until the row that spoils it stands alone."""
+    org = Org(5)
+    data = org.data
+
+    def refuse(request, route):
+        if route == "/composite/sobjects" and b"wrong" in request.content:
+            return error(400, "JSON_PARSER_ERROR", "Cannot deserialize instance of double")
+        return data(request, route)
+
+    org.data = refuse
+    changes = [change(n, after="wrong" if n == 3 else "mql") for n in range(5)]
+    settled = {s.change.ref.id[-1]: s for s in open_connector(org).write("Lead", changes)}
+
+    assert {n for n, each in settled.items() if each.outcome is Outcome.VERIFIED} == set("0124")
+    assert settled["3"].outcome is Outcome.FAILED
+    assert "JSON_PARSER_ERROR" in str(settled["3"].detail)
+
+
+def test_refusal_of_the_writer_fails_no_record(open_connector):
+    """What concerns the user or the org is the system's trouble: no change is set aside for it."""
+    org = Org(2)
+    org.faults = [("PATCH", "/composite/sobjects$", error(403, "API_DISABLED_FOR_ORG"))]
+
+    with pytest.raises(SystemDown, match="API_DISABLED_FOR_ORG") as caught:
+        list(open_connector(org).write("Lead", [change(0), change(1)]))
+
+    assert caught.value.hint is not None
 
 
 def test_locked_row_is_sent_again_alone(open_connector):

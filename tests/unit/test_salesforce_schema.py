@@ -9,7 +9,7 @@ from connectors.base import Severity, Written
 from connectors.budget import Budget
 from connectors.origin import Origin
 from connectors.registry import KINDS, connector
-from connectors.salesforce.diagnose import _fitness
+from connectors.salesforce.diagnose import _unfitness
 from connectors.salesforce.schema import _Session, metadata
 from connectors.salesforce.shapes import Field, Option
 
@@ -103,10 +103,9 @@ def test_created_field_has_the_type_that_its_role_needs(role, type_):
 )
 def test_field_that_cannot_carry_what_it_should_is_found(field, role, options, problems):
     """Type, permission, length and picklist, each on its own."""
-    findings = list(_fitness("check", field, Written(object="Lead", field="S__c", role=role, options=options)))
+    findings = list(_unfitness("check", field, Written(object="Lead", field="S__c", role=role, options=options)))
 
-    assert sum(1 for each in findings if each.severity is Severity.ERROR) == problems
-    assert len(findings) == max(problems, 1)
+    assert [each.severity for each in findings] == [Severity.ERROR] * problems
 
 
 def test_each_kind_of_system_has_a_factory_that_calls_nobody():

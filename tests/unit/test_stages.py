@@ -351,6 +351,22 @@ def test_day_dated_happening_takes_the_instant_that_another_system_tells():
     assert [entry.points for entry in decision.entries if entry.rule == "webinar"] == [16, 0]
 
 
+def test_what_a_merge_leaves_on_two_records_of_one_system_happened_once():
+    """The survivor carries what happened to the loser, dated alike; a form of another second is another form."""
+    records = {1: Whereabouts(0, 7), 2: Whereabouts(0, 7), 3: Whereabouts(0, 8)}
+    same = [event(0, "form_submitted", subject) for subject in (1, 2)]
+    later = event(0.001, "form_submitted", 2)
+    stranger = event(0, "form_submitted", 3)
+
+    def points(*told: Event) -> list[int]:
+        decision = PROGRAM.decide("person", [BIG], told, START + DAY, records)
+        return [entry.points for entry in decision.entries if entry.rule == "form"]
+
+    assert points(*same) == points(*reversed(same)) == [10, 0]
+    assert points(*same, later) == [10, 0, 10]
+    assert points(same[0], stranger) == [10, 10]
+
+
 def test_two_day_dated_happenings_of_one_system_stay_two():
     """Only another system can tell of the same happening."""
     midnight = to_ms("2026-02-01", ZONE)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from threading import Thread
-from time import monotonic, sleep
+from threading import Barrier, Lock, Thread
+from time import monotonic
 
 import httpx
 import pytest
@@ -70,12 +70,15 @@ def test_pause_holds_everybody_until_it_ends():
 def test_requests_in_flight_are_limited():
     """Of ten threads, two are on the wire at a time."""
     now, most = [0], [0]
+    lock, pair = Lock(), Barrier(2)
 
     def wire(request):
-        now[0] += 1
-        most[0] = max(most[0], now[0])
-        sleep(0.01)
-        now[0] -= 1
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        pair.wait(timeout=5)
+        with lock:
+            now[0] -= 1
         return httpx.Response(200, json={})
 
     http = Transport(

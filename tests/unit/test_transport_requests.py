@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import socket
+from threading import Event as ThreadEvent
 from threading import Thread
 
 import httpx
@@ -14,7 +15,8 @@ import pytest
 from connectors import answers
 from connectors.auth import Refused, Secret, TokenAuth, bearer
 from connectors.budget import Budget
-from connectors.http import Deadlines, LostAnswer, Patience, Transport
+from connectors.http import Deadlines, LostAnswer, Patience, Transport, _proxy_to
+from connectors.origin import Origin
 from mapping.errors import SystemDown
 
 ORIGIN = "https://acme.example"
@@ -204,6 +206,7 @@ def test_lasting_outage_ends_in_system_down_after_a_bounded_number_of_tries(trou
     assert len(wire.requests) == 5
     assert "html" not in str(caught.value)
     assert caught.value.system == "crm"
+    assert caught.value.hint is not None
 
 
 def test_truncated_json_is_an_outage_though_it_ends_in_a_brace():
@@ -247,7 +250,7 @@ def test_wait_beyond_patience_is_system_down_without_sleeping():
     wire = Wire(status(429, retry_after="3600"))
     time = Time()
 
-    with pytest.raises(SystemDown):
+    with pytest.raises(SystemDown, match="3600 s"):
         transport(wire, time).request("GET", "/x", label="/x")
 
     assert time.naps == []
@@ -356,6 +359,38 @@ def test_fixed_token_is_rejected_once_and_for_all():
     assert len(wire.requests) == 1
 
 
+def test_key_that_was_replaced_since_is_offered():
+    """Whoever puts a new key into the file need not start the daemon again."""
+    keys = ["old"]
+    wire = Wire(status(401), ok())
+    http = transport(wire, auth=bearer("crm", Secret(lambda: keys[-1])))
+    with pytest.raises(Refused):
+        http.request("GET", "/x", label="/x")
+
+    keys.append("new")
+    http.request("GET", "/x", label="/x")
+
+    assert [each.headers["authorization"] for each in wire.requests] == ["Bearer old", "Bearer new"]
+
+
+def test_rejected_token_is_not_offered_once_logins_were_given_up():
+    """Nor does the one error grow with every call that it ends."""
+    wire = Wire(status(401))
+    http = transport(wire, auth=TokenAuth("crm", lambda: "t"))
+    with pytest.raises(Refused):
+        http.request("GET", "/x", label="/x")
+    sent = len(wire.requests)
+    depths = set()
+
+    for _ in range(3):
+        with pytest.raises(Refused) as caught:
+            http.request("GET", "/x", label="/x")
+        depths.add(len(caught.traceback))
+
+    assert len(wire.requests) == sent
+    assert len(depths) == 1
+
+
 def test_eight_threads_with_a_stale_token_log_in_once():
     """The refresh is single flight."""
     logins = []
@@ -403,7 +438,8 @@ def test_budget_spreads_calls_over_time():
 
 def test_closing_ends_a_wait():
     """Whoever sleeps on a Retry-After is woken."""
-    wire = Wire(status(429, retry_after="60"))
+    asked = ThreadEvent()
+    wire = Wire(lambda: asked.set() or status(429, retry_after="60")())
     http = transport(wire, sleep=None)
     errors = []
 
@@ -415,8 +451,7 @@ def test_closing_ends_a_wait():
 
     thread = Thread(target=ask)
     thread.start()
-    while not wire.requests:
-        pass
+    assert asked.wait(timeout=5)
     http.close()
     thread.join(timeout=5)
 
@@ -458,3 +493,93 @@ def test_neither_logs_nor_errors_nor_reprs_show_the_token(caplog):
     shown = caplog.text + repr(caught.value) + repr(Secret("s3cret")) + str(caught.value.__cause__)
     assert "s3cret" not in shown
     assert "hanako" not in shown
+
+
+def test_tries_are_counted_from_the_first():
+    """One try is one try, and says so."""
+    wire = Wire(status(503))
+    time = Time()
+
+    with pytest.raises(SystemDown, match="tries: 1"):
+        transport(wire, time, patience=Patience(tries=1)).request("GET", "/x", label="/x")
+
+    assert len(wire.requests) == 1
+    assert time.naps == []
+
+
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+def test_body_in_many_parts_is_whole_and_bounded_in_time(encoding):
+    """Whether it is compressed or not."""
+    body = b'{"records":[' + b",".join(b'{"Id":"%d"}' % n for n in range(500)) + b"]}"
+    sent = gzip.compress(body) if encoding else body
+    time = Time()
+
+    class Parts(httpx.SyncByteStream):
+        def __init__(self, seconds):
+            self.seconds = seconds
+
+        def __iter__(self):
+            for at in range(0, len(sent), 100):
+                time.now += self.seconds
+                yield sent[at : at + 100]
+
+    headers = {"content-encoding": encoding} if encoding else {}
+    wire = Wire(
+        lambda: httpx.Response(200, headers=headers, stream=Parts(60)),
+        lambda: httpx.Response(200, headers=headers, stream=Parts(0.1)),
+    )
+
+    answer = transport(wire, time).request("GET", "/x", label="/x")
+
+    assert answer.content == body
+    assert len(wire.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "origin", "proxy"),
+    [
+        ({"https_proxy": "http://proxy.example:3128"}, ORIGIN, "http://proxy.example:3128"),
+        ({"https_proxy": "proxy.example:3128"}, ORIGIN, "http://proxy.example:3128"),
+        ({"all_proxy": "http://proxy.example:3128"}, ORIGIN, "http://proxy.example:3128"),
+        ({"http_proxy": "http://proxy.example:3128"}, ORIGIN, None),
+        ({"https_proxy": "http://proxy.example:3128", "no_proxy": "acme.example"}, ORIGIN, None),
+        ({"all_proxy": "http://proxy.example:3128"}, "http://127.0.0.1:8080", None),
+        ({}, ORIGIN, None),
+    ],
+)
+def test_proxy_of_the_environment_is_used_but_not_to_this_machine(environment, origin, proxy, monkeypatch):
+    """The usual variables, with their exceptions; a loopback address is never sent through another machine."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert _proxy_to(Origin(origin)) == proxy
+
+
+def test_request_goes_through_the_proxy_as_a_tunnel(monkeypatch):
+    """The proxy is asked to connect, and sees neither path nor token."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
+        heard = []
+
+        def refuse():
+            accepted, _ = server.accept()
+            with accepted:
+                heard.append(accepted.recv(4000))
+                accepted.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+        thread = Thread(target=refuse)
+        thread.start()
+        http = transport(None, wire=None, patience=Patience(tries=1))
+        with pytest.raises(SystemDown):
+            http.request("GET", "/secret", label="/x")
+        http.close()
+        thread.join(timeout=5)
+
+    assert heard[0].startswith(b"CONNECT acme.example:443 ")
+    assert b"s3cret" not in heard[0]
+    assert b"/secret" not in heard[0]
