@@ -69,6 +69,7 @@ def _save_standing(
 ) -> set[int]:
     changed: set[int] = set()
     rows = []
+    unwritten = pending.waiting(conn, pending.PLAN, kept)
     for entity, decision in decisions.items():
         facts = orjson.dumps(program.facts(decision)).decode()
         standing = (decision.stage, decision.since, decision.furthest, decision.rule, decision.score, facts)
@@ -78,7 +79,8 @@ def _save_standing(
                 continue
         else:
             changed.add(entity)
-        score_rule = _score_rule(before, program.version, standing, has_earned=entity in earned)
+        has_earned = entity in earned or (entity in unwritten and before is not None and before[8] == SCORE)
+        score_rule = _score_rule(before, program.version, standing, has_earned=has_earned)
         rows.append((entity, program.model, program.version, *standing, now_ms, decision.due_at, score_rule))
     upsert(conn, "decision", _DECISION, ("entity", "model"), rows)
     return changed
@@ -87,6 +89,7 @@ def _save_standing(
 def _score_rule(before: tuple[Any, ...] | None, version: str, standing: tuple[Any, ...], *, has_earned: bool) -> str:
     """What moved the score last: decay alone where nothing but the score is another and the ledger has no new line.
 
+    What was earned and has not been written yet (a plan that waits for a person) stays earned, however it fades.
     Another version of the definition may let points fade otherwise, which is no decay.
     """
     if before is None or has_earned:
@@ -200,6 +203,11 @@ def standings(conn: Connection, model: str, people: Sequence[int]) -> dict[int, 
         steps[entity].append(Transition(at, n, before, after, rule, ids, cycle, bool(is_backfilled)))
     scores = _rows(conn, "decision", ("score",), model, people)
     return {entity: Standing(score, steps.get(entity, ())) for entity, score in scores}
+
+
+def forget_decay(conn: Connection, model: str) -> None:
+    """No score counts as moved by decay alone: what the vendors show may be older than the last event."""
+    execute(conn, "UPDATE decision SET score_rule = ? WHERE model = ? AND score_rule <> ?", SCORE, model, SCORE)
 
 
 def pend_due(conn: Connection, model: str, now_ms: int) -> int:

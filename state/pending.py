@@ -46,6 +46,12 @@ def take(conn: Connection, step: str, limit: int, *, after: int | None = None) -
     return [row[0] for row in rows]
 
 
+def waiting(conn: Connection, step: str, keys: Iterable[int]) -> set[int]:
+    """Those of the keys that wait for the step."""
+    sql = f"SELECT key FROM pending WHERE step = ? AND {any_of(conn, 'key')}"
+    return {key for (key,) in fetch(conn, sql, step, listed(conn, keys))}
+
+
 def remove(conn: Connection, step: str, keys: Sequence[int]) -> None:
     """The keys no longer wait for the step."""
     execute(conn, f"DELETE FROM pending WHERE step = ? AND {any_of(conn, 'key')}", step, listed(conn, keys))

@@ -13,6 +13,7 @@ from reconcile.changes import Kind
 from reconcile.guard import DECAY_RULE, Limits, Recent, Source, check
 from reconcile.plan import Digest, Held, Plan, Why, build_plan, place
 from state import journal, meta, pending, plans, quarantine, targets
+from state.decisions import forget_decay
 from sync.logs import logger
 from sync.summary import PlanCount
 
@@ -216,4 +217,5 @@ def _requeue_if_policy_changed(house: House) -> None:
     with house.db.write() as conn:
         if meta.get(conn, POLICY) != house.policy_digest:
             pending.add_selected(conn, "plan", "SELECT entity FROM decision WHERE model = ?", house.drafting.model)
+            forget_decay(conn, house.drafting.model)
             meta.put(conn, POLICY, house.policy_digest)

@@ -222,6 +222,8 @@ def test_score_that_time_alone_moved_says_so(company: Company) -> None:
     company.happen("contacts", "51", "webinar_attended", 90)
     company.decide(100)
     first = company.rows(sql)
+    with company.db.write() as conn:
+        pending.remove(conn, pending.PLAN, [1, 2, 3])
     company.decide(150)
     decayed = company.rows(sql)
     company.decide(150, 1)
@@ -245,6 +247,21 @@ def test_score_that_another_definition_lets_fade_did_not_decay(company: Company)
 
     assert company.rows("SELECT score FROM decision WHERE entity = 1") < before
     assert company.rows("SELECT score_rule FROM decision WHERE entity = 1") == [("score",)]
+
+
+def test_earned_points_that_were_not_written_yet_do_not_turn_into_decay(company: Company) -> None:
+    """A plan that waits for a person may not slip past the guard at midnight."""
+    sql = "SELECT score_rule FROM decision WHERE entity = 1"
+    company.happen("contacts", "51", "webinar_attended", 90)
+    company.decide(100)
+
+    company.decide(150)
+    while_it_waits = company.rows(sql)
+    with company.db.write() as conn:
+        pending.remove(conn, pending.PLAN, [1, 2, 3])
+    company.decide(170)
+
+    assert (while_it_waits, company.rows(sql)) == ([("score",)], [("score.decay",)])
 
 
 def test_what_happened_to_the_company_before_its_person_was_known_is_not_the_persons(company: Company) -> None:
