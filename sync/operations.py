@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from reconcile.changes import Change
     from sync.house import House
 
-CLOCK_TOLERANCE_S = 60
 STORE = "store"
 
 

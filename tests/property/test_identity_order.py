@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mapping.derived import Derived, Ident
@@ -107,8 +107,18 @@ def test_the_partition_does_not_depend_on_the_order_of_arrival(world: list[Said]
     assert found == expected
 
 
+# The second record gives up the address under which its name kept the other two apart.
+_APART = [
+    Said(0, frozenset(), None),
+    Said(0, frozenset({"b@x.example"}), None),
+    Said(3, frozenset({"b@x.example"}), None),
+]
+_TOGETHER = [Said(1, frozenset({"b@x.example"}), None), Said(0, frozenset(), None)]
+
+
 @slow
 @given(world=worlds, later=worlds)
+@example(world=_APART, later=_TOGETHER)
 def test_what_changed_leads_to_what_a_fresh_start_would_find(world: list[Said], later: list[Said]) -> None:
     """Joined and parted again by new names, addresses and links, the graph is as if it had always been so."""
     count = min(len(world), len(later))
